@@ -1,0 +1,304 @@
+package executor
+
+import (
+	"container/heap"
+	"context"
+	"runtime"
+	"time"
+
+	"github.com/hashicorp/hcl/v2"
+
+	"mbuild.dev/mbuild/cache"
+	"mbuild.dev/mbuild/planner"
+)
+
+// Options is what an apply needs beside the plan.
+type Options struct {
+	Kinds     *Table
+	Store     cache.Store
+	Runner    Runner          // runs actions that do not run in the process
+	Record    *planner.Record // brought up to date as actions finish; may be nil
+	Project   *Artifacts      // where artifacts go; nil writes none
+	Scratch   string          // directory for private roots; on the store's file system, so that outputs can be taken over
+	Jobs      int             // slots; 0 is the number of CPUs
+	KeepGoing bool            // after a failure go on with what does not depend on it
+	NoCache   bool            // do not ask the store: everything planned runs
+	Events    func(Event)     // called from one goroutine
+}
+
+// Result sums up an apply. The four counts add up to the actions of the plan.
+type Result struct {
+	Built, Cached, Failed, Skipped int
+	Gates                          []GateResult
+	Artifacts                      []ArtifactResult
+	Interrupted                    bool
+	Seconds                        float64
+}
+
+// node is the machine's view of one action.
+type node struct {
+	step       *planner.Step
+	state      State
+	waiting    int     // dependencies that are not Done
+	dependents []*node // each once
+	artifacts  []planner.Artifact
+	key        cache.ActionKey
+	encoded    []byte
+	inputs     map[string]cache.Digest
+	result     *cache.ActionResult
+	force      bool // run even though the store has a result: asked for, or its bytes are gone
+	changed    bool // the outcome may differ from the plan's
+	began      time.Time
+	run        Run
+	slots      int
+	settled    bool    // dependents have counted it
+	rewound    []*node // consumers that wait for it to run again
+}
+
+// machine owns every state. Its loop is the only goroutine that touches a node; runs are goroutines that report on done.
+type machine struct {
+	ctx      context.Context
+	cancel   context.CancelFunc
+	plan     *planner.Plan
+	opts     Options
+	nodes    []*node // by action index; nil where not wanted
+	ready    []*node // to be probed, first come first served
+	runnable queue   // probed and missing: waiting for slots
+	free     int
+	active   int
+	flights  map[cache.ActionKey][]*node // running key -> nodes of the same key that wait for it
+	done     chan outcome
+	notes    chan Event
+	stopped  bool // no new action starts
+	res      Result
+	diags    hcl.Diagnostics
+}
+
+// outcome is what the goroutine of a node reports.
+type outcome struct {
+	node      *node
+	result    *cache.ActionResult
+	cached    bool // another process recorded it meanwhile
+	artifacts []ArtifactResult
+	lost      *planner.Action // an input's bytes are gone: this producer must run again
+	err       error
+}
+
+// Apply runs the plan. Diagnostics with errors mean that some action failed; a gate that does not pass is no error but a
+// GateResult. When ctx is cancelled, running actions are stopped and Interrupted is set.
+func Apply(ctx context.Context, plan *planner.Plan, opts Options) (*Result, hcl.Diagnostics) {
+	start := time.Now()
+	m := newMachine(ctx, plan, opts)
+	defer m.cancel()
+	m.loop()
+	m.res.Interrupted = ctx.Err() != nil
+	m.res.Seconds = time.Since(start).Seconds()
+	return &m.res, m.diags
+}
+
+func newMachine(ctx context.Context, plan *planner.Plan, opts Options) *machine {
+	if opts.Jobs <= 0 {
+		opts.Jobs = runtime.GOMAXPROCS(0)
+	}
+	if opts.Events == nil {
+		opts.Events = func(Event) {}
+	}
+	m := &machine{
+		plan: plan, opts: opts, free: opts.Jobs,
+		nodes:   make([]*node, len(plan.Steps)),
+		flights: map[cache.ActionKey][]*node{},
+		done:    make(chan outcome, opts.Jobs),
+		notes:   make(chan Event, 64),
+	}
+	m.ctx, m.cancel = context.WithCancel(ctx)
+	for i, s := range plan.Steps {
+		if s == nil {
+			continue
+		}
+		n := &node{step: s, key: s.Key, force: opts.NoCache || isForced(s)}
+		m.nodes[i] = n
+		seen := map[*planner.Action]bool{}
+		s.Dependencies(func(dep *planner.Action) {
+			if !seen[dep] {
+				seen[dep] = true
+				n.waiting++
+				m.nodes[dep.Index].dependents = append(m.nodes[dep.Index].dependents, n)
+			}
+		})
+	}
+	for _, a := range plan.Graph.Artifacts {
+		if n := m.nodes[a.Source.Action.Index]; n != nil {
+			n.artifacts = append(n.artifacts, a)
+		}
+	}
+	return m
+}
+
+// isForced reports that the plan wants the action to run whatever the store says.
+func isForced(s *planner.Step) bool {
+	for _, r := range s.Reasons {
+		if r.Code == "forced" || r.Code == "lost" && s.Result != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// loop starts what can start and handles what finished, until nothing is left that could do either.
+func (m *machine) loop() {
+	for _, n := range m.nodes {
+		if n != nil && n.waiting == 0 {
+			m.makeReady(n)
+		}
+	}
+	for {
+		if m.ctx.Err() != nil {
+			m.stopped = true
+		}
+		m.startReady()
+		if m.active == 0 {
+			break
+		}
+		select {
+		case o := <-m.done:
+			m.finish(o)
+		case e := <-m.notes:
+			m.opts.Events(e)
+		}
+	}
+	m.drainNotes()
+	for _, n := range m.nodes {
+		if n != nil && !n.state.Terminal() {
+			m.skip(n, "the apply was stopped")
+		}
+	}
+}
+
+func (m *machine) makeReady(n *node) {
+	n.move(Ready)
+	m.ready = append(m.ready, n)
+}
+
+// startReady launches what has been probed while slots are free, and probes what is ready meanwhile.
+func (m *machine) startReady() {
+	for !m.stopped {
+		switch {
+		case len(m.runnable) > 0 && m.free >= m.runnable[0].slots:
+			m.launch(heap.Pop(&m.runnable).(*node))
+		case len(m.ready) > 0:
+			n := m.ready[0]
+			m.ready = m.ready[1:]
+			m.probe(n)
+		default:
+			return
+		}
+	}
+}
+
+// probe takes a ready node to Cached, or puts it in the queue of those that must run.
+func (m *machine) probe(n *node) {
+	if m.asPlanned(n) {
+		m.settle(n, Cached, n.step.Result)
+		return
+	}
+	n.move(Probing)
+	m.identify(n)
+	if waiting, flying := m.flights[n.key]; flying {
+		m.flights[n.key] = append(waiting, n)
+		return
+	}
+	if !n.force {
+		if res, err := m.opts.Store.Lookup(m.ctx, n.key); err == nil && m.present(n, res) {
+			m.settle(n, Cached, res)
+			return
+		}
+	}
+	run, err := m.opts.Kinds.Run(n.step.Kind.Name(), n.step.Verb)
+	if err != nil {
+		m.fail(n, err)
+		return
+	}
+	n.run, n.slots = run, min(max(run.CPUs, 1), m.opts.Jobs)
+	m.flights[n.key] = nil
+	heap.Push(&m.runnable, n)
+}
+
+// launch starts the goroutine of a node; its slots are free.
+func (m *machine) launch(n *node) {
+	m.free -= n.slots
+	m.active++
+	n.move(Running)
+	n.began = time.Now()
+	m.event(n, Event{Started: &Started{}})
+	go m.execute(n)
+}
+
+// queue orders nodes that wait for slots: earlier in the graph first.
+type queue []*node
+
+func (q queue) Len() int           { return len(q) }
+func (q queue) Less(i, j int) bool { return q[i].step.Index < q[j].step.Index }
+func (q queue) Swap(i, j int)      { q[i], q[j] = q[j], q[i] }
+func (q *queue) Push(x any)        { *q = append(*q, x.(*node)) }
+func (q *queue) Pop() any {
+	last := (*q)[len(*q)-1]
+	*q = (*q)[:len(*q)-1]
+	return last
+}
+
+// asPlanned reports that the node was cached when planned and that nothing before it turned out differently.
+func (m *machine) asPlanned(n *node) bool {
+	if n.step.Status != planner.Cached || n.force {
+		return false
+	}
+	same := true
+	n.step.Dependencies(func(dep *planner.Action) {
+		if m.nodes[dep.Index].changed {
+			same = false
+		}
+	})
+	return same
+}
+
+// identify computes the key from what the dependencies gave.
+func (m *machine) identify(n *node) {
+	n.inputs = make(map[string]cache.Digest, len(n.step.Action.Inputs))
+	for _, in := range n.step.Action.Inputs {
+		n.inputs[in.Name] = m.digest(in.Source)
+	}
+	n.encoded = n.step.Encode(n.inputs, m.plan.Toolchain)
+	n.key = cache.KeyOf(n.encoded)
+	n.changed = n.key != n.step.Key || n.step.Status != planner.Cached
+}
+
+func (m *machine) digest(src planner.Source) cache.Digest {
+	if src.Action == nil {
+		return m.plan.Snapshot.Files[src.File]
+	}
+	out, _ := output(m.nodes[src.Action.Index].result, src.Output)
+	return out.Digest
+}
+
+// present reports whether the bytes that are wanted of a result are in the store.
+func (m *machine) present(n *node, res *cache.ActionResult) bool {
+	if !n.step.Visible {
+		return true
+	}
+	for _, o := range res.Outputs {
+		if ok, err := cache.Present(m.ctx, m.opts.Store, o); err != nil || !ok {
+			return false
+		}
+	}
+	return true
+}
+
+func output(r *cache.ActionResult, name string) (cache.Output, bool) {
+	if r != nil {
+		for _, o := range r.Outputs {
+			if o.Name == name {
+				return o, true
+			}
+		}
+	}
+	return cache.Output{}, false
+}

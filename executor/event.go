@@ -1,0 +1,63 @@
+package executor
+
+import (
+	"time"
+
+	"github.com/hashicorp/hcl/v2"
+
+	"mbuild.dev/mbuild/cache"
+	"mbuild.dev/mbuild/planner"
+)
+
+// Event is one thing that happened. Exactly one of the pointers is set.
+type Event struct {
+	Time       time.Time
+	Step       *planner.Step // the action it is about; nil for a diagnostic of the whole apply
+	Started    *Started
+	Progress   *Progress
+	Finished   *Finished
+	Gate       *GateResult
+	Artifact   *ArtifactResult
+	Log        *LogLine
+	Diagnostic *hcl.Diagnostic
+}
+
+// Started says that an action has begun to run.
+type Started struct{ Worker string }
+
+// Progress says how far a running action is.
+type Progress struct {
+	Step, Total int64
+	Metrics     map[string]float64
+}
+
+// Finished says how an action ended.
+type Finished struct {
+	State   State // Cached, Built, Failed or Skipped
+	Key     cache.ActionKey
+	Seconds float64 // wall time of a run, 0 for everything else
+	Result  *cache.ActionResult
+	Why     string // of a skipped action: what it waited for
+}
+
+// GateResult is what a gate decided, in this run or, if its action is cached, in an earlier one.
+type GateResult struct {
+	Block         string
+	Metric, Bound string // Bound is "min" or "max"
+	Limit         float64
+	Value         float64
+	Margin        float64 // how far the value is on the good side of the limit; negative when the gate fails
+	Verdict       planner.Outcome
+}
+
+// ArtifactResult is an artifact at its place in the project.
+type ArtifactResult struct {
+	Block     string
+	Path      string // as the spec gives it
+	MediaType string
+	Digest    cache.Digest
+	Written   bool // false when it was there already
+}
+
+// LogLine is a line that an action wrote to its log.
+type LogLine struct{ Text string }

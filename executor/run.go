@@ -1,0 +1,250 @@
+package executor
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"runtime/debug"
+	"strings"
+	"sync"
+	"time"
+
+	"mbuild.dev/mbuild/cache"
+	"mbuild.dev/mbuild/executor/sandbox"
+	"mbuild.dev/mbuild/planner"
+)
+
+// Runner runs a job outside the process.
+type Runner interface {
+	// Run executes the verb of a kind on the job. The job's Log and Progress are called while it runs. An error that
+	// wraps a *Failure came from the kind; every other error says what became of the worker.
+	Run(ctx context.Context, kind, verb string, job *Job) (worker string, peak int64, err error)
+}
+
+// execute is the goroutine of a running node: lock, run, store, publish.
+func (m *machine) execute(n *node) {
+	o := outcome{node: n}
+	unlock, err := m.lock(n)
+	if err == nil {
+		defer unlock()
+		o = m.perform(n)
+	} else {
+		o.err = err
+	}
+	if o.err == nil && o.lost == nil {
+		o.artifacts, o.err = m.publish(n, o.result)
+	}
+	m.done <- o
+}
+
+// lock makes sure that no other process runs the same action. Actions in the process are too short to be worth it.
+func (m *machine) lock(n *node) (unlock func(), err error) {
+	l, ok := m.opts.Store.(cache.Locker)
+	if !ok || n.run.InProcess {
+		return func() {}, nil
+	}
+	return l.Lock(m.ctx, n.key)
+}
+
+// perform runs the action unless another process has just done so.
+func (m *machine) perform(n *node) outcome {
+	if !n.force && !n.run.InProcess {
+		if res, err := m.opts.Store.Lookup(m.ctx, n.key); err == nil && m.present(n, res) {
+			return outcome{node: n, result: res, cached: true}
+		}
+	}
+	root, err := sandbox.New(m.opts.Scratch)
+	if err != nil {
+		return outcome{node: n, err: fmt.Errorf("making a private directory: %w", err)}
+	}
+	defer root.Remove()
+	job, lost, err := m.prepare(n, root)
+	if lost != nil || err != nil {
+		return outcome{node: n, lost: lost, err: err}
+	}
+	log := &logBuffer{emit: func(line string) { m.note(n, Event{Log: &LogLine{Text: line}}) }}
+	job.Log = log
+	job.Progress = func(step, total int64, metrics map[string]float64) {
+		m.note(n, Event{Progress: &Progress{Step: step, Total: total, Metrics: metrics}})
+	}
+	res := &cache.ActionResult{Metrics: job.Metrics}
+	res.Execution.Started = time.Now().UTC()
+	res.Execution.Backend = m.plan.Toolchain.Backend
+	if n.run.InProcess {
+		res.Execution.Worker = "in-process"
+		err = runHere(m.ctx, n.run, job)
+	} else {
+		res.Execution.Worker, res.Execution.PeakMemory, err = m.opts.Runner.Run(m.ctx, n.step.Kind.Name(), n.step.Verb, job)
+	}
+	if err != nil {
+		return outcome{node: n, err: withLog(err, log.tail())}
+	}
+	res.Execution.Wall = time.Since(res.Execution.Started)
+	if err := m.sourcesUnchanged(n); err != nil {
+		return outcome{node: n, err: err}
+	}
+	res.Metrics = job.Metrics
+	if err := m.commit(n, root, res, log.bytes()); err != nil {
+		return outcome{node: n, err: err}
+	}
+	return outcome{node: n, result: res}
+}
+
+// runHere runs a job in the process and turns a panic into an error.
+func runHere(ctx context.Context, run Run, job *Job) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			fmt.Fprintf(job.Log, "panic: %v\n%s", p, debug.Stack())
+			err = fmt.Errorf("panic: %v", p)
+		}
+	}()
+	return run.Func(ctx, job)
+}
+
+// prepare lays out the private root of an action. When the bytes of an input are gone it names the producer.
+func (m *machine) prepare(n *node, root *sandbox.Root) (job *Job, lost *planner.Action, err error) {
+	job = &Job{
+		Addr: n.step.Addr, Params: n.step.Params, Backend: m.plan.Toolchain.Backend, Scratch: root.Work(),
+		Inputs: map[string]JobInput{}, Outputs: map[string]string{}, Metrics: map[string]float64{}, Memory: &Memory{},
+	}
+	for i, in := range n.step.Action.Inputs {
+		d := n.inputs[in.Name]
+		if in.Action == nil {
+			path := filepath.Join(m.plan.Snapshot.Dir, filepath.FromSlash(in.File))
+			job.Inputs[in.Name] = JobInput{Path: path, Digest: d.String(), Display: in.File}
+			continue
+		}
+		path := root.Input(i)
+		out, _ := output(m.nodes[in.Action.Index].result, in.Output)
+		if err := cache.Materialize(m.ctx, m.opts.Store, out, path); err != nil {
+			if errors.Is(err, cache.ErrNotFound) || errors.Is(err, cache.ErrCorrupt) {
+				return nil, in.Action, nil
+			}
+			return nil, nil, fmt.Errorf("laying out input %s: %w", in.Source, err)
+		}
+		job.Inputs[in.Name] = JobInput{Path: path, Digest: d.String(), Display: in.Source.String()}
+	}
+	for _, out := range n.step.Action.Outputs {
+		path, err := root.Output(out.Name, out.Directory)
+		if err != nil {
+			return nil, nil, err
+		}
+		job.Outputs[out.Name] = path
+	}
+	return job, nil, m.sourcesUnchanged(n)
+}
+
+// sourcesUnchanged holds the files the action reads against the snapshot of the plan.
+func (m *machine) sourcesUnchanged(n *node) error {
+	for _, in := range n.step.Action.Inputs {
+		if in.Action == nil && !m.plan.Snapshot.Unchanged(in.File) {
+			return &Failure{Code: "source-changed", Summary: "Source changed during the apply",
+				Detail: fmt.Sprintf("The file %q is no longer what the plan saw. Apply again.", in.File)}
+		}
+	}
+	return nil
+}
+
+// commit stores what the run left behind: blobs, then the preimage, then the result.
+func (m *machine) commit(n *node, root *sandbox.Root, res *cache.ActionResult, log []byte) error {
+	ctx := context.WithoutCancel(m.ctx) // a finished run is not thrown away by a late interrupt
+	for _, decl := range n.step.Action.Outputs {
+		path := root.OutputPath(decl.Name)
+		if err := root.Check(path, decl.Directory); err != nil {
+			return &Failure{Code: "missing-output", Summary: "Output not produced",
+				Detail: fmt.Sprintf("%s ended well but its output %q %v.", n.step.Addr, decl.Name, err)}
+		}
+		d, err := cache.PutPath(ctx, m.opts.Store, path, decl.Directory)
+		if err != nil {
+			return storeFailure(fmt.Errorf("storing output %q of %s: %w", decl.Name, n.step.Addr, err))
+		}
+		res.Outputs = append(res.Outputs, cache.Output{Name: decl.Name, MediaType: decl.MediaType, Digest: d, Directory: decl.Directory})
+	}
+	if len(log) > 0 {
+		d, err := m.opts.Store.Put(ctx, bytes.NewReader(log))
+		if err != nil {
+			return storeFailure(fmt.Errorf("storing the log of %s: %w", n.step.Addr, err))
+		}
+		res.Log = d
+	}
+	if _, err := m.opts.Store.Put(ctx, bytes.NewReader(n.encoded)); err != nil {
+		return storeFailure(fmt.Errorf("storing the encoded action %s: %w", n.step.Addr, err))
+	}
+	if err := m.opts.Store.Record(ctx, n.key, res); err != nil {
+		return storeFailure(fmt.Errorf("recording the result of %s: %w", n.step.Addr, err))
+	}
+	return nil
+}
+
+// storeFailure words the failures of a store that the user can do something about.
+func storeFailure(err error) error {
+	f := &Failure{Code: "store", Summary: "Store not writable", Detail: err.Error()}
+	switch {
+	case errors.Is(err, cache.ErrReadOnly):
+		f.Detail += ". Choose another store with MBUILD_CACHE, or make this one writable."
+	case errors.Is(err, cache.ErrNoSpace):
+		f.Summary = "Disk full"
+		f.Detail += ". Free some space, or choose a store on another disk with MBUILD_CACHE, and apply again: nothing that was finished is lost."
+	default:
+		return err
+	}
+	return f
+}
+
+// withLog adds the tail of an action's log to an error that has no words of its own for the user.
+func withLog(err error, tail string) error {
+	var f *Failure
+	if errors.As(err, &f) || tail == "" {
+		return err
+	}
+	return fmt.Errorf("%w\nThe end of its log:\n%s", err, tail)
+}
+
+// logBuffer collects an action's log and passes on whole lines.
+type logBuffer struct {
+	mu      sync.Mutex
+	buf     bytes.Buffer
+	partial int // start of the line that has no end yet
+	emit    func(string)
+}
+
+// maxLog bounds the log that is kept of one action.
+const maxLog = 4 << 20
+
+func (l *logBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.buf.Len()+len(p) > maxLog {
+		return len(p), nil
+	}
+	l.buf.Write(p)
+	for {
+		rest := l.buf.Bytes()[l.partial:]
+		i := bytes.IndexByte(rest, '\n')
+		if i < 0 {
+			return len(p), nil
+		}
+		l.emit(string(rest[:i]))
+		l.partial += i + 1
+	}
+}
+
+func (l *logBuffer) bytes() []byte {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Bytes()
+}
+
+// tail is the last lines of the log, indented.
+func (l *logBuffer) tail() string {
+	lines := strings.Split(strings.TrimRight(string(l.bytes()), "\n"), "\n")
+	if len(lines) == 1 && lines[0] == "" {
+		return ""
+	}
+	if len(lines) > 20 {
+		lines = lines[len(lines)-20:]
+	}
+	return "  " + strings.Join(lines, "\n  ")
+}

@@ -1,0 +1,131 @@
+package planner
+
+import (
+	"fmt"
+
+	"github.com/hashicorp/hcl/v2"
+
+	"mbuild.dev/mbuild/cache"
+	"mbuild.dev/mbuild/lang"
+	"mbuild.dev/mbuild/lang/value"
+)
+
+// ActionFormat names the layout of an encoded action. It is part of every key, so it changes only when every result of
+// every kind must be made again.
+const ActionFormat = "mbuild/action/v1"
+
+// Source is where the bytes of an input come from: an output of another action, or a file of the source tree.
+type Source struct {
+	Action *Action // nil for a file
+	Output string  // name of the output of Action
+	File   string  // slash-separated path relative to the spec's directory
+}
+
+// String is the source as plans and reasons print it: "dataset.csv.digits.data" or "file:digits.csv".
+func (s Source) String() string {
+	if s.Action == nil {
+		return "file:" + s.File
+	}
+	return s.Action.Addr + "." + s.Output
+}
+
+// Input is a named input of an action.
+type Input struct {
+	Name string
+	Source
+	Range hcl.Range // the attribute that asked for it; zero when the kind wired it itself
+}
+
+// OutputDecl declares an output that an action must produce.
+type OutputDecl struct {
+	Name      string
+	MediaType string
+	Directory bool
+}
+
+// Gate says that an action decides whether what depends on it may go on. The action's result carries the metrics
+// "verdict" (1 pass, 0 inconclusive, -1 fail), "value", "bound" and "margin" (>= 0 exactly when the bound is met).
+type Gate struct {
+	Metric string // "accuracy"
+	Bound  string // "min" or "max"
+}
+
+// Action is one unit of work. It is immutable once its Graph is built.
+type Action struct {
+	Index   int    // position in Graph.Actions, a topological order
+	Addr    string // "train.supervised.base/segment[3]", or the block's address when the block has one action
+	Block   *lang.Block
+	Kind    *Kind
+	Verb    string         // which of the kind's runs this is; "" for kinds that have one
+	Params  map[string]any // normal form, defaults filled in, no references
+	Inputs  []Input        // in the order in which the kind declared them; Encode sorts by name
+	Outputs []OutputDecl
+	After   []*Action // order-only edges: depends_on
+	Gates   []*Action // must have passed before this action may run
+	Gate    *Gate     // set when this action is a gate
+	Compute bool      // its bytes depend on the compute backend, whose fingerprint then enters the key
+	Host    bool      // its bytes depend on the machine's platform ("linux/amd64"), which then enters the key
+	Visible bool      // an output of it is bound to the block: its bytes are wanted, not only its record
+	Series  string    // name of the chain this action is a link of ("segment"), "" for none; "extend" is about series
+}
+
+// Dependencies calls f for each action this one waits for: inputs, order-only edges and gates. An action may come up twice.
+func (a *Action) Dependencies(f func(*Action)) {
+	for i := range a.Inputs {
+		if from := a.Inputs[i].Action; from != nil {
+			f(from)
+		}
+	}
+	for _, from := range a.After {
+		f(from)
+	}
+	for _, from := range a.Gates {
+		f(from)
+	}
+}
+
+// Toolchain is what a machine adds to the keys of kinds that ask for it.
+type Toolchain struct {
+	Backend     string `json:"backend"`     // "go"
+	Fingerprint string `json:"fingerprint"` // everything of the backend that may change bits, as one line of text
+	Platform    string `json:"platform"`    // "linux/amd64"
+}
+
+// Encode returns the canonical encoding of the action, the preimage of its key, given the digest of each input by name.
+// Inputs that the action does not declare are an impossible state and panic, as are missing ones.
+func (a *Action) Encode(inputs map[string]cache.Digest, tc Toolchain) []byte {
+	in := make(map[string]any, len(inputs))
+	for i := range a.Inputs {
+		d, ok := inputs[a.Inputs[i].Name]
+		if !ok || d.IsZero() {
+			panic(fmt.Sprintf("planner: %s encoded without input %q", a.Addr, a.Inputs[i].Name))
+		}
+		in[a.Inputs[i].Name] = fmt.Sprintf("%s/%d", d, d.Size())
+	}
+	outs := make([]any, len(a.Outputs))
+	for i, o := range a.Outputs {
+		outs[i] = o.Name
+	}
+	doc := map[string]any{
+		"format":  ActionFormat,
+		"kind":    a.Kind.Name(),
+		"version": int64(a.Kind.Version),
+		"params":  a.Params,
+		"inputs":  in,
+		"outputs": outs,
+	}
+	if a.Verb != "" {
+		doc["verb"] = a.Verb
+	}
+	if a.Compute {
+		doc["backend"] = tc.Fingerprint
+	}
+	if a.Host {
+		doc["platform"] = tc.Platform
+	}
+	enc, err := value.Canonical(doc)
+	if err != nil {
+		panic(fmt.Sprintf("planner: %s has parameters without canonical form: %v", a.Addr, err))
+	}
+	return enc
+}

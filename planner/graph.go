@@ -1,0 +1,211 @@
+package planner
+
+import (
+	"github.com/hashicorp/hcl/v2"
+
+	"mbuild.dev/mbuild/lang"
+	"mbuild.dev/mbuild/lang/value"
+)
+
+// Artifact is an output that apply writes to a path of the project.
+type Artifact struct {
+	Block  *lang.Block
+	Source Source
+	Path   string // slash-separated, relative to the spec's directory
+}
+
+// Graph is every action of a spec. It is static: nothing is added to it while it runs.
+type Graph struct {
+	Spec      *lang.Spec
+	Actions   []*Action // in topological order; Actions[i].Index == i
+	Artifacts []Artifact
+	Files     []SourceFile // every source file that some action reads, by path
+
+	bound   map[string]binding // "train.supervised.base.model"
+	gates   map[string][]*Action
+	byBlock map[string][]*Action // block address -> its actions in emission order
+	files   map[string]int
+}
+
+// SourceFile is a file of the source tree and the attribute that named it first.
+type SourceFile struct {
+	Path  string
+	Block *lang.Block
+	Range hcl.Range
+}
+
+type binding struct {
+	source Source
+	static any
+	ok     bool
+}
+
+// Block returns the actions of a block, in the order in which its kind emitted them.
+func (g *Graph) Block(addr string) []*Action { return g.byBlock[addr] }
+
+// Output returns what a block bound to one of its outputs.
+func (g *Graph) Output(ref string) (Source, bool) {
+	b := g.bound[ref]
+	return b.source, b.ok
+}
+
+func (g *Graph) addFile(path string, b *lang.Block, rng hcl.Range) {
+	if _, ok := g.files[path]; ok {
+		return
+	}
+	g.files[path] = len(g.Files)
+	g.Files = append(g.Files, SourceFile{Path: path, Block: b, Range: rng})
+}
+
+// Lower lowers every block of a spec, producers first. Blocks whose lowering fails are reported and left out, and so are
+// those that refer to them, without a word: one cause, one error.
+func Lower(spec *lang.Spec, table *Table) (*Graph, hcl.Diagnostics) {
+	g := &Graph{
+		Spec:    spec,
+		bound:   map[string]binding{},
+		gates:   map[string][]*Action{},
+		byBlock: map[string][]*Action{},
+		files:   map[string]int{},
+	}
+	var diags hcl.Diagnostics
+	failed := map[string]bool{}
+	for _, b := range producersFirst(spec) {
+		addr := b.Addr.String()
+		if dependsOnFailed(b, failed) {
+			failed[addr] = true
+			continue
+		}
+		kind := table.Lookup(b.Addr.Family, b.Addr.Type)
+		if kind == nil {
+			diags = append(diags, lang.Errorf("unknown-block-type", b.Addr, b.Decl, "Unknown block type",
+				"This program has no kind %q in family %q.", b.Addr.Type, b.Addr.Family))
+			failed[addr] = true
+			continue
+		}
+		l := &Lowering{Block: b, Kind: kind, graph: g, bound: map[string]Source{}, static: map[string]any{}}
+		d := kind.Lower(l)
+		diags = append(diags, d...)
+		if d.HasErrors() {
+			failed[addr] = true
+			continue
+		}
+		g.add(l)
+	}
+	return g, diags
+}
+
+// add takes over what the lowering of one block emitted.
+func (g *Graph) add(l *Lowering) {
+	addr := l.Block.Addr.String()
+	var after []*Action
+	for _, dep := range l.Block.DependsOn {
+		after = append(after, g.byBlock[dep.String()]...)
+	}
+	for _, a := range l.actions {
+		a.After = append(a.After, after...)
+		a.Index = len(g.Actions)
+		g.Actions = append(g.Actions, a)
+		g.byBlock[addr] = append(g.byBlock[addr], a)
+		if a.Gate != nil {
+			g.gates[addr] = append(g.gates[addr], a)
+		}
+	}
+	for _, out := range l.Kind.Outputs {
+		src, ok := l.bound[out.Name]
+		g.bound[addr+"."+out.Name] = binding{source: src, static: l.static[out.Name], ok: ok}
+	}
+}
+
+func dependsOnFailed(b *lang.Block, failed map[string]bool) bool {
+	if len(failed) == 0 {
+		return false
+	}
+	for _, r := range b.Refs {
+		if failed[r.To.String()] {
+			return true
+		}
+	}
+	for _, d := range b.DependsOn {
+		if failed[d.String()] {
+			return true
+		}
+	}
+	return false
+}
+
+// producersFirst orders blocks so that what a block refers to comes before it; blocks that do not depend on each other
+// stay in address order. The spec is acyclic: lang has reported cycles.
+func producersFirst(spec *lang.Spec) []*lang.Block {
+	order := make([]*lang.Block, 0, len(spec.Blocks))
+	state := make(map[*lang.Block]bool, len(spec.Blocks))
+	var visit func(b *lang.Block)
+	visit = func(b *lang.Block) {
+		if b == nil || state[b] {
+			return
+		}
+		state[b] = true
+		for _, r := range b.Refs {
+			visit(spec.Block(r.To))
+		}
+		for _, d := range b.DependsOn {
+			visit(spec.Block(d))
+		}
+		order = append(order, b)
+	}
+	for _, b := range spec.Blocks {
+		visit(b)
+	}
+	return order
+}
+
+// Wanted returns which actions the targets need, by index: those of the blocks whose address, or address without key,
+// is a target, and everything they depend on. No target wants everything. Targets that name nothing are returned.
+func (g *Graph) Wanted(targets []string) (wanted []bool, unknown []string) {
+	wanted = make([]bool, len(g.Actions))
+	if len(targets) == 0 {
+		for i := range wanted {
+			wanted[i] = true
+		}
+		return wanted, nil
+	}
+	var mark func(a *Action)
+	mark = func(a *Action) {
+		if !wanted[a.Index] {
+			wanted[a.Index] = true
+			a.Dependencies(mark)
+		}
+	}
+	for _, t := range targets {
+		found := false
+		for _, b := range g.Spec.Blocks {
+			base := b.Addr
+			base.Key = ""
+			if b.Addr.String() == t || base.String() == t {
+				found = true
+				for _, a := range g.byBlock[b.Addr.String()] {
+					mark(a)
+				}
+			}
+		}
+		if !found {
+			unknown = append(unknown, t)
+		}
+	}
+	return wanted, unknown
+}
+
+// refs calls f for every reference inside a normalised value.
+func refs(v any, f func(value.Ref)) {
+	switch t := v.(type) {
+	case value.Ref:
+		f(t)
+	case []any:
+		for _, e := range t {
+			refs(e, f)
+		}
+	case map[string]any:
+		for _, e := range t {
+			refs(e, f)
+		}
+	}
+}

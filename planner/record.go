@@ -1,0 +1,80 @@
+package planner
+
+import (
+	"mbuild.dev/mbuild/cache"
+	"mbuild.dev/mbuild/lang"
+)
+
+// Record is what a project remembers of its applies, so that plans can say what changed. It lives in .mbuild, is
+// disposable, and never decides whether something is cached. A nil Record remembers nothing.
+type Record struct {
+	Actions map[string]ActionRecord   `json:"actions"` // by action address
+	Blocks  map[string]map[string]any `json:"blocks"`  // attributes by block address, references as addresses
+	Running []string                  `json:"running"` // actions that an apply had started and never finished
+}
+
+// ActionRecord is the key an action had when it was last finished, and the one before that.
+type ActionRecord struct {
+	Key   string `json:"key"`
+	Prior string `json:"prior,omitempty"`
+}
+
+// NewRecord returns an empty record.
+func NewRecord() *Record {
+	return &Record{Actions: map[string]ActionRecord{}, Blocks: map[string]map[string]any{}}
+}
+
+// Finish notes the key under which an action was built or found.
+func (r *Record) Finish(addr string, key cache.ActionKey) {
+	old := r.Actions[addr]
+	if old.Key == key.String() {
+		return
+	}
+	r.Actions[addr] = ActionRecord{Key: key.String(), Prior: old.Key}
+}
+
+// Keep notes the attributes of a block that was applied.
+func (r *Record) Keep(b *lang.Block) { r.Blocks[b.Addr.String()] = plainAttrs(b) }
+
+// Prior is the key an action had before its present one; zero if there was none.
+func (r *Record) Prior(addr string) cache.ActionKey {
+	if r == nil {
+		return cache.ActionKey{}
+	}
+	return parseKey(r.Actions[addr].Prior)
+}
+
+func (r *Record) key(addr string) cache.ActionKey {
+	if r == nil {
+		return cache.ActionKey{}
+	}
+	return parseKey(r.Actions[addr].Key)
+}
+
+func parseKey(s string) cache.ActionKey {
+	k, err := cache.ParseActionKey(s)
+	if err != nil {
+		return cache.ActionKey{}
+	}
+	return k
+}
+
+func (r *Record) block(addr lang.Addr) (map[string]any, bool) {
+	if r == nil {
+		return nil, false
+	}
+	attrs, ok := r.Blocks[addr.String()]
+	return attrs, ok
+}
+
+func (r *Record) interrupted(addr string) bool {
+	if r == nil {
+		return false
+	}
+	for _, a := range r.Running {
+		if a == addr {
+			return true
+		}
+	}
+	return false
+}
