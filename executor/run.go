@@ -20,7 +20,16 @@ import (
 type Runner interface {
 	// Run executes the verb of a kind on the job. The job's Log and Progress are called while it runs. An error that
 	// wraps a *Failure came from the kind; every other error says what became of the worker.
-	Run(ctx context.Context, kind, verb string, job *Job) (worker string, peak int64, err error)
+	Run(ctx context.Context, kind, verb string, job *Job) (Ran, error)
+}
+
+// Ran says where and how a job ran.
+type Ran struct {
+	Worker string // for people
+	Peak   int64  // peak resident memory of the worker so far, bytes
+
+	// Keep tells the runner the digests of the job's outputs, by name, once they are stored. May be nil.
+	Keep func(digests map[string]string)
 }
 
 // execute is the goroutine of a running node: lock, run, store, publish.
@@ -72,12 +81,13 @@ func (m *machine) perform(n *node) outcome {
 	res := &cache.ActionResult{Metrics: job.Metrics}
 	res.Execution.Started = time.Now().UTC()
 	res.Execution.Backend = m.plan.Toolchain.Backend
+	ran := Ran{Worker: "in-process"}
 	if n.run.InProcess {
-		res.Execution.Worker = "in-process"
 		err = runHere(m.ctx, n.run, job)
 	} else {
-		res.Execution.Worker, res.Execution.PeakMemory, err = m.opts.Runner.Run(m.ctx, n.step.Kind.Name(), n.step.Verb, job)
+		ran, err = m.opts.Runner.Run(m.ctx, n.step.Kind.Name(), n.step.Verb, job)
 	}
+	res.Execution.Worker, res.Execution.PeakMemory = ran.Worker, ran.Peak
 	if err != nil {
 		return outcome{node: n, err: withLog(err, log.tail())}
 	}
@@ -88,6 +98,13 @@ func (m *machine) perform(n *node) outcome {
 	res.Metrics = job.Metrics
 	if err := m.commit(n, root, res, log.bytes()); err != nil {
 		return outcome{node: n, err: err}
+	}
+	if ran.Keep != nil {
+		made := map[string]string{}
+		for _, o := range res.Outputs {
+			made[o.Name] = o.Digest.String()
+		}
+		ran.Keep(made)
 	}
 	return outcome{node: n, result: res}
 }

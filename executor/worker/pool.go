@@ -1,0 +1,259 @@
+package worker
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+
+	"mbuild.dev/mbuild/executor"
+	"mbuild.dev/mbuild/lang/value"
+)
+
+// Pool starts workers as they are needed and keeps them for the next job. It implements executor.Runner.
+type Pool struct {
+	command func() *exec.Cmd
+
+	mu   sync.Mutex
+	idle []*process
+	ids  int
+}
+
+// NewPool returns a pool of workers that are this very binary, called with Arg.
+func NewPool() *Pool {
+	return &Pool{command: func() *exec.Cmd {
+		exe, err := os.Executable()
+		if err != nil {
+			exe = os.Args[0]
+		}
+		cmd := exec.Command(exe)
+		cmd.Args = []string{os.Args[0], Arg}
+		return cmd
+	}}
+}
+
+// process is one worker and what the parent knows of its memory.
+type process struct {
+	cmd    *exec.Cmd
+	in     io.WriteCloser
+	out    *bufio.Reader
+	stderr *tail
+	wait   func() error      // reaps the process, once
+	made   map[string]string // digest -> "<job id>/<output>" of the jobs that ran here, newest wins
+}
+
+// Run implements executor.Runner. Cancelling ctx kills the worker.
+func (p *Pool) Run(ctx context.Context, kind, verb string, job *executor.Job) (executor.Ran, error) {
+	w, err := p.acquire(job)
+	if err != nil {
+		return executor.Ran{}, fmt.Errorf("starting a worker: %w", err)
+	}
+	ran := executor.Ran{Worker: fmt.Sprintf("worker %d", w.cmd.Process.Pid)}
+	stop := context.AfterFunc(ctx, w.kill)
+	ans, err := w.do(p.request(w, kind, verb, job), job)
+	if !stop() && ctx.Err() != nil {
+		w.close()
+		return ran, ctx.Err()
+	}
+	if err != nil {
+		return ran, w.epitaph(err, job)
+	}
+	id := ans.ID
+	ran.Peak = ans.Peak
+	ran.Keep = func(digests map[string]string) { p.remember(w, id, digests) }
+	p.release(w)
+	for k, v := range ans.Metrics {
+		job.Metrics[k] = v
+	}
+	switch {
+	case ans.Failure != nil:
+		return ran, ans.Failure
+	case ans.Error != "":
+		return ran, errors.New(ans.Error)
+	}
+	return ran, nil
+}
+
+// remember notes which digests the outputs of a job have, so that the next job on that worker may find them in memory.
+func (p *Pool) remember(w *process, id int, digests map[string]string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(w.made) > 1024 {
+		clear(w.made)
+	}
+	for output, d := range digests {
+		w.made[d] = fmt.Sprintf("%d/%s", id, output)
+	}
+}
+
+// acquire prefers the idle worker that made one of the job's inputs.
+func (p *Pool) acquire(job *executor.Job) (*process, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	best := len(p.idle) - 1
+	for i, w := range p.idle {
+		for _, in := range job.Inputs {
+			if w.made[in.Digest] != "" {
+				best = i
+			}
+		}
+	}
+	if best >= 0 {
+		w := p.idle[best]
+		p.idle = append(p.idle[:best], p.idle[best+1:]...)
+		return w, nil
+	}
+	return start(p.command())
+}
+
+func (p *Pool) release(w *process) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.idle = append(p.idle, w)
+}
+
+// Close ends all idle workers and waits for them.
+func (p *Pool) Close() {
+	p.mu.Lock()
+	idle := p.idle
+	p.idle = nil
+	p.mu.Unlock()
+	for _, w := range idle {
+		w.close()
+	}
+}
+
+func start(cmd *exec.Cmd) (*process, error) {
+	w := &process{cmd: cmd, stderr: &tail{}, made: map[string]string{}}
+	cmd.Stderr = w.stderr
+	cmd.Env = environment()
+	isolate(cmd)
+	var err error
+	if w.in, err = cmd.StdinPipe(); err != nil {
+		return nil, err
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	w.out = bufio.NewReaderSize(out, 1<<16)
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	w.wait = sync.OnceValue(cmd.Wait)
+	return w, nil
+}
+
+// environment is what workers get to see: enough to find temporary directories, and nothing that could change results.
+func environment() []string {
+	var env []string
+	for _, k := range []string{"HOME", "PATH", "TMPDIR", "LANG", "LD_LIBRARY_PATH", "SystemRoot", "GOMEMLIMIT", "GOCOVERDIR"} {
+		if v, ok := os.LookupEnv(k); ok {
+			env = append(env, k+"="+v)
+		}
+	}
+	return env
+}
+
+// request words a job for the worker, with the origin of each input that it made itself.
+func (p *Pool) request(w *process, kind, verb string, job *executor.Job) request {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.ids++
+	job.ID = p.ids
+	r := request{ID: p.ids, Kind: kind, Verb: verb, Addr: job.Addr, Inputs: make(map[string]executor.JobInput, len(job.Inputs)),
+		Outputs: job.Outputs, Scratch: job.Scratch, Backend: job.Backend}
+	for name, in := range job.Inputs {
+		in.Origin = w.made[in.Digest]
+		r.Inputs[name] = in
+	}
+	return r
+}
+
+// do sends one request and reads until its answer.
+func (w *process) do(r request, job *executor.Job) (*answer, error) {
+	var err error
+	if r.Params, err = value.Canonical(job.Params); err != nil {
+		return nil, err
+	}
+	req, err := json.Marshal(r)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := w.in.Write(append(req, '\n')); err != nil {
+		return nil, err
+	}
+	for {
+		line, err := w.out.ReadBytes('\n')
+		if err != nil {
+			return nil, err
+		}
+		var m message
+		if err := json.Unmarshal(line, &m); err != nil {
+			fmt.Fprintf(job.Log, "%s", line) // something printed to standard output: it belongs to the log
+			continue
+		}
+		switch {
+		case m.Progress != nil:
+			job.Progress(m.Progress.Step, m.Progress.Total, m.Progress.Metrics)
+		case m.Answer != nil && m.Answer.ID == r.ID:
+			return m.Answer, nil
+		case m.Log != "":
+			io.WriteString(job.Log, m.Log)
+		}
+	}
+}
+
+func (w *process) kill() { w.cmd.Process.Kill() }
+
+func (w *process) close() {
+	w.in.Close()
+	w.kill()
+	w.wait()
+}
+
+// epitaph says what became of a worker that died on a job, and puts the end of what it printed into the job's log.
+func (w *process) epitaph(err error, job *executor.Job) error {
+	w.in.Close()
+	end := w.wait()
+	if text := w.stderr.String(); text != "" {
+		fmt.Fprintf(job.Log, "%s\n", strings.TrimRight(text, "\n"))
+	}
+	var exit *exec.ExitError
+	switch {
+	case errors.As(end, &exit):
+		return fmt.Errorf("its worker died: %s", describe(exit))
+	case end == nil:
+		return fmt.Errorf("its worker ended before it was done (%v)", err)
+	default:
+		return fmt.Errorf("its worker was lost: %w", err)
+	}
+}
+
+// tail keeps the last 64 KiB written to it.
+type tail struct {
+	mu  sync.Mutex
+	buf []byte
+}
+
+func (t *tail) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.buf = append(t.buf, p...)
+	if over := len(t.buf) - 1<<16; over > 0 {
+		t.buf = append(t.buf[:0], t.buf[over:]...)
+	}
+	return len(p), nil
+}
+
+func (t *tail) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return string(t.buf)
+}

@@ -1,0 +1,36 @@
+package worker
+
+import (
+	"fmt"
+	"os/exec"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// isolate gives a worker its own process group, so that the terminal's interrupts do not reach it, and has the kernel kill
+// it when its parent dies.
+func isolate(cmd *exec.Cmd) {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+}
+
+// describe words the end of a worker.
+func describe(e *exec.ExitError) string {
+	ws, ok := e.Sys().(syscall.WaitStatus)
+	if !ok || !ws.Signaled() {
+		return fmt.Sprintf("exit status %d", e.ExitCode())
+	}
+	if ws.Signal() == syscall.SIGKILL {
+		return "killed (signal 9); if nobody killed it, the machine ran out of memory: use a smaller batch, or fewer slots (-j 1)"
+	}
+	return fmt.Sprintf("signal %d (%s)", ws.Signal(), ws.Signal())
+}
+
+// peakMemory is the largest resident size of this process so far, in bytes.
+func peakMemory() int64 {
+	var ru unix.Rusage
+	if unix.Getrusage(unix.RUSAGE_SELF, &ru) != nil {
+		return 0
+	}
+	return ru.Maxrss * 1024
+}
