@@ -1,0 +1,554 @@
+package lang
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
+
+	"mbuild.dev/mbuild/lang/schema"
+	"mbuild.dev/mbuild/lang/value"
+)
+
+// meta are the attributes that every artifact block has, whatever its schema.
+var meta = []string{"for_each", "count", "depends_on", "enabled", "tags"}
+
+// maxInstances bounds for_each and count of one block.
+const maxInstances = 1_000_000
+
+// evaluate makes every block and output, and the Spec of them.
+func (m *module) evaluate(ctx context.Context) {
+	addrs := make([]Addr, 0, len(m.blocks))
+	for a := range m.blocks {
+		addrs = append(addrs, a)
+	}
+	slices.SortFunc(addrs, Addr.Compare)
+	for _, a := range addrs {
+		if ctx.Err() != nil {
+			m.report(problem("interrupted", hcl.Range{}, "Interrupted", "%v", ctx.Err()))
+			return
+		}
+		d := m.blocks[a]
+		if m.evalBlock(d, d.block.DefRange()) {
+			m.spec.Blocks = append(m.spec.Blocks, d.instances...)
+		}
+	}
+	m.spec.index()
+	for _, name := range keys(m.locals) {
+		m.localValue(name, m.locals[name], m.locals[name].attr.NameRange)
+	}
+	for _, b := range m.outputs {
+		m.evalOutput(b)
+	}
+	if !m.diags.HasErrors() {
+		m.checkEdges()
+	}
+}
+
+func (m *module) evalOutput(b *hclsyntax.Block) {
+	out := Output{Name: b.Labels[0], Range: b.DefRange()}
+	for _, name := range sortedAttrs(b.Body) {
+		a := b.Body.Attributes[name]
+		switch name {
+		case "value", "description":
+			v, ok := m.eval(a.Expr, scope{})
+			if !ok {
+				return
+			}
+			n, err := fromCty(v)
+			if err != nil {
+				m.report(problem("wrong-type", a.Expr.Range(), "Wrong type", "Output %q: %v.", out.Name, err))
+				return
+			}
+			if name == "value" {
+				out.Value = n
+			} else {
+				out.Description, _ = n.(string)
+			}
+		default:
+			m.unknown(a.NameRange, "unknown-attribute", "Unknown attribute", "attribute", name, []string{"value", "description"})
+		}
+	}
+	m.spec.Outputs = append(m.spec.Outputs, out)
+}
+
+// evalBlock makes the instances of a declaration, once. It returns false when the block is broken.
+func (m *module) evalBlock(d *declaration, from hcl.Range) bool {
+	if d.state == done {
+		return !d.broken
+	}
+	if !m.enter(&d.state, d.addr.String(), from) {
+		d.broken = true
+		return false
+	}
+	before := len(m.diags)
+	m.expand(d)
+	if hcl.Diagnostics(m.diags[before:]).HasErrors() {
+		d.broken = true
+	}
+	m.leave(&d.state)
+	return !d.broken
+}
+
+// expand evaluates for_each or count and makes an instance for each key.
+func (m *module) expand(d *declaration) {
+	attrs := d.block.Body.Attributes
+	each, count := attrs["for_each"], attrs["count"]
+	switch {
+	case each != nil && count != nil:
+		m.report(problem("conflict", count.NameRange, "for_each and count", "A block may have for_each or count, not both."))
+	case each != nil:
+		m.expandEach(d, each)
+	case count != nil:
+		m.expandCount(d, count)
+	default:
+		if b := m.instance(d, "", scope{self: d}); b != nil {
+			d.value = m.blockValue(b)
+		}
+	}
+}
+
+func (m *module) expandEach(d *declaration, a *hclsyntax.Attribute) {
+	v, ok := m.eval(a.Expr, scope{self: d})
+	if !ok {
+		d.broken = true
+		return
+	}
+	t := v.Type()
+	if v.IsNull() || !(t.IsMapType() || t.IsObjectType() || t.IsSetType() || t.IsTupleType() || t.IsListType()) {
+		m.report(problem("wrong-type", a.Expr.Range(), "Wrong type", "for_each needs a map, or a set or list of strings, but this is %s.", t.FriendlyName()))
+		return
+	}
+	if v.LengthInt() > maxInstances {
+		m.report(problem("too-many", a.Expr.Range(), "Too many instances", "for_each has %d elements; a block may have %d instances.", v.LengthInt(), maxInstances))
+		return
+	}
+	values := make(map[string]cty.Value, v.LengthInt())
+	for it := v.ElementIterator(); it.Next(); {
+		k, e := it.Element()
+		if !t.IsMapType() && !t.IsObjectType() {
+			k = e
+		}
+		if k.IsNull() || k.Type() != cty.String {
+			m.report(problem("wrong-type", a.Expr.Range(), "Wrong type", "for_each over a list needs strings, but one element is %s.", k.Type().FriendlyName()))
+			return
+		}
+		if _, dup := values[k.AsString()]; dup {
+			m.report(problem("duplicate", a.Expr.Range(), "Duplicate key", "for_each has %q twice.", k.AsString()))
+			return
+		}
+		inst := cty.ObjectVal(map[string]cty.Value{"key": k, "value": e})
+		b := m.instance(d, StringKey(k.AsString()), scope{self: d}.with("each", inst))
+		if b != nil {
+			values[k.AsString()] = m.blockValue(b)
+		} else if hcl.Diagnostics(m.diags).HasErrors() {
+			return // the same mistake would be reported for every instance
+		}
+	}
+	d.value = cty.ObjectVal(values)
+}
+
+func (m *module) expandCount(d *declaration, a *hclsyntax.Attribute) {
+	v, ok := m.eval(a.Expr, scope{self: d})
+	if !ok {
+		d.broken = true
+		return
+	}
+	n, err := fromCty(v)
+	count, isInt := n.(int64)
+	if err != nil || !isInt || count < 0 || count > maxInstances {
+		m.report(problem("wrong-type", a.Expr.Range(), "Wrong type", "count needs a whole number from 0 to %d.", maxInstances))
+		return
+	}
+	values := make([]cty.Value, 0, count)
+	for i := range int(count) {
+		inst := cty.ObjectVal(map[string]cty.Value{"index": cty.NumberIntVal(int64(i))})
+		b := m.instance(d, IndexKey(i), scope{self: d}.with("count", inst))
+		if b == nil {
+			if hcl.Diagnostics(m.diags).HasErrors() {
+				return
+			}
+			continue
+		}
+		values = append(values, m.blockValue(b))
+	}
+	d.value = cty.TupleVal(values)
+}
+
+// instance evaluates one instance of a declaration; nil when it is disabled or broken.
+func (m *module) instance(d *declaration, key string, s scope) *Block {
+	addr := d.addr
+	addr.Key = key
+	b := &Block{Addr: addr, Decl: d.block.DefRange()}
+	ok, enabled := m.evalMeta(d, b, s)
+	if !ok || !enabled {
+		return nil
+	}
+	body := d.block.Body
+	raw, ok := m.evalBody(body, d.schema.Struct, s, true)
+	b.ranges = func(path string, onKey bool) hcl.Range { return rangeIn(body, path, onKey, b.Decl) }
+	if !ok {
+		d.broken = true
+		return nil
+	}
+	attrs, problems := schema.Check(d.schema.Struct, raw)
+	for _, p := range problems {
+		e := Errorf(p.Code, addr, b.RangeOf(p.Path, p.OnKey), p.Summary, "%s", p.Detail)
+		m.report(suggest(e, p.Suggestion))
+	}
+	if len(problems) > 0 {
+		return nil
+	}
+	b.Attrs, _ = attrs.(map[string]any)
+	m.collectRefs(b, b.Attrs, "")
+	d.instances = append(d.instances, b)
+	return b
+}
+
+// evalMeta reads enabled, depends_on and tags.
+func (m *module) evalMeta(d *declaration, b *Block, s scope) (ok, enabled bool) {
+	attrs := d.block.Body.Attributes
+	enabled = true
+	if a := attrs["enabled"]; a != nil {
+		v, ok := m.eval(a.Expr, s)
+		if !ok {
+			d.broken = true
+			return false, false
+		}
+		if v.IsNull() || v.Type() != cty.Bool {
+			m.report(problem("wrong-type", a.Expr.Range(), "Wrong type", "enabled needs true or false."))
+			return false, false
+		}
+		enabled = v.True()
+	}
+	if a := attrs["tags"]; a != nil {
+		v, ok := m.eval(a.Expr, s)
+		if !ok {
+			d.broken = true
+			return false, false
+		}
+		list, _ := fromCty(v)
+		l, isList := list.([]any)
+		for _, t := range l {
+			str, isString := t.(string)
+			isList = isList && isString
+			b.Tags = append(b.Tags, str)
+		}
+		if !isList {
+			m.report(problem("wrong-type", a.Expr.Range(), "Wrong type", "tags needs a list of strings."))
+			return false, false
+		}
+	}
+	if a := attrs["depends_on"]; a != nil {
+		return m.evalDependsOn(b, a), enabled
+	}
+	return true, enabled
+}
+
+func (m *module) evalDependsOn(b *Block, a *hclsyntax.Attribute) bool {
+	exprs, diags := hcl.ExprList(a.Expr)
+	if diags.HasErrors() {
+		m.report(problem("wrong-type", a.Expr.Range(), "Wrong type", "depends_on needs a list of blocks: [train.supervised.base, …]."))
+		return false
+	}
+	for _, e := range exprs {
+		t, diags := hcl.AbsTraversalForExpr(e)
+		typ, ok1 := step(t, 1)
+		name, ok2 := step(t, 2)
+		if diags.HasErrors() || !ok1 || !ok2 {
+			m.report(problem("wrong-type", e.Range(), "Wrong type", "depends_on names blocks: family.type.name."))
+			return false
+		}
+		to := Addr{Family: t.RootName(), Type: typ, Name: name}
+		d := m.blocks[to]
+		if d == nil {
+			m.unknownBlock(to, t)
+			return false
+		}
+		if to == b.Addr.Base() {
+			m.reportCycle(to.String(), e.Range())
+			return false
+		}
+		if !m.evalBlock(d, e.Range()) {
+			return false
+		}
+		for _, inst := range d.instances {
+			b.DependsOn = append(b.DependsOn, inst.Addr)
+		}
+	}
+	return true
+}
+
+// evalBody evaluates a body by the type it is to have: attributes, and nested blocks with their labels.
+func (m *module) evalBody(body *hclsyntax.Body, t *schema.Type, s scope, top bool) (map[string]any, bool) {
+	out := make(map[string]any, len(body.Attributes)+len(body.Blocks))
+	good := true
+	for _, name := range sortedAttrs(body) {
+		if top && slices.Contains(meta, name) {
+			continue
+		}
+		a := body.Attributes[name]
+		v, ok := m.eval(a.Expr, s)
+		if !ok {
+			good = false
+			continue
+		}
+		n, err := fromCty(v)
+		if err != nil {
+			m.report(problem("bad-value", a.Expr.Range(), "Invalid value", "%q: %v.", name, err))
+			good = false
+			continue
+		}
+		out[name] = n
+	}
+	for _, b := range body.Blocks {
+		if !m.evalNested(b, t, s, out) {
+			good = false
+		}
+	}
+	return out, good
+}
+
+// evalNested evaluates a nested block into its field of out.
+func (m *module) evalNested(b *hclsyntax.Block, t *schema.Type, s scope, out map[string]any) bool {
+	if b.Type == "dynamic" {
+		return m.evalDynamic(b, t, s, out)
+	}
+	f := t.Field(b.Type)
+	if f == nil {
+		m.unknown(b.TypeRange, "unknown-block", "Unknown block", "block", b.Type, nestedNames(t))
+		return false
+	}
+	nested, _ := f.Type.Nested()
+	if !nested {
+		m.report(problem("block-for-attribute", b.TypeRange, "Block where an attribute is meant", "%q is an attribute: write %s = … (%s).", b.Type, b.Type, schema.Describe(f.Type)))
+		return false
+	}
+	if len(b.Labels) != len(f.Type.Labels) {
+		return m.wantLabels(b, b.Type, f.Type.Labels...)
+	}
+	elem := f.Type
+	if elem.Op == schema.List || elem.Op == schema.Map {
+		elem = elem.Elem
+	}
+	labels := map[string]string{}
+	for i, l := range f.Type.Labels {
+		labels[l] = b.Labels[i]
+	}
+	if elem.Tag != "" {
+		tag := labels[elem.Tag]
+		if arm := elem.Arm(tag); arm != nil {
+			elem = arm
+		} else {
+			elem = &schema.Type{Op: schema.Struct}
+		}
+	}
+	obj, ok := m.evalBody(b.Body, elem, s, false)
+	if !ok {
+		return false
+	}
+	for l, v := range labels {
+		if f.Type.Op == schema.Map {
+			continue
+		}
+		obj[l] = v
+	}
+	switch f.Type.Op {
+	case schema.List:
+		list, _ := out[b.Type].([]any)
+		out[b.Type] = append(list, obj)
+	case schema.Map:
+		mp, _ := out[b.Type].(map[string]any)
+		if mp == nil {
+			mp = map[string]any{}
+			out[b.Type] = mp
+		}
+		mp[b.Labels[0]] = obj
+	default:
+		if _, dup := out[b.Type]; dup {
+			m.report(problem("duplicate", b.DefRange(), "Duplicate block", "There may be one %q block here.", b.Type))
+			return false
+		}
+		out[b.Type] = obj
+	}
+	return true
+}
+
+func nestedNames(t *schema.Type) []string {
+	var names []string
+	for _, f := range t.Fields {
+		if n, _ := f.Type.Nested(); n {
+			names = append(names, f.Name)
+		}
+	}
+	return names
+}
+
+// evalDynamic expands `dynamic "layer" { for_each = …, labels = […], content { … } }`.
+func (m *module) evalDynamic(b *hclsyntax.Block, t *schema.Type, s scope, out map[string]any) bool {
+	var content *hclsyntax.Block
+	for _, nested := range b.Body.Blocks {
+		if nested.Type == "content" {
+			content = nested
+		}
+	}
+	each := b.Body.Attributes["for_each"]
+	if len(b.Labels) != 1 || content == nil || each == nil {
+		m.report(problem("bad-dynamic", b.DefRange(), "Invalid dynamic block", "Write: dynamic \"NAME\" { for_each = …, labels = [ … ], content { … } }."))
+		return false
+	}
+	name := b.Labels[0]
+	if it := b.Body.Attributes["iterator"]; it != nil {
+		name = hcl.ExprAsKeyword(it.Expr)
+	}
+	v, ok := m.eval(each.Expr, s)
+	if !ok {
+		return false
+	}
+	if v.IsNull() || !v.CanIterateElements() {
+		m.report(problem("wrong-type", each.Expr.Range(), "Wrong type", "for_each needs a list, set or map, but this is %s.", v.Type().FriendlyName()))
+		return false
+	}
+	for it := v.ElementIterator(); it.Next(); {
+		k, e := it.Element()
+		inner := s.with(name, cty.ObjectVal(map[string]cty.Value{"key": k, "value": e}))
+		one := *content
+		one.Type, one.TypeRange = b.Labels[0], b.LabelRanges[0]
+		if one.Labels, ok = m.dynamicLabels(b, inner); !ok {
+			return false
+		}
+		one.LabelRanges = make([]hcl.Range, len(one.Labels))
+		if !m.evalNested(&one, t, inner, out) {
+			return false
+		}
+	}
+	return true
+}
+
+func (m *module) dynamicLabels(b *hclsyntax.Block, s scope) ([]string, bool) {
+	a := b.Body.Attributes["labels"]
+	if a == nil {
+		return nil, true
+	}
+	v, ok := m.eval(a.Expr, s)
+	if !ok {
+		return nil, false
+	}
+	n, _ := fromCty(v)
+	list, ok := n.([]any)
+	var labels []string
+	for _, l := range list {
+		switch t := l.(type) {
+		case string:
+			labels = append(labels, t)
+		case int64:
+			labels = append(labels, strconv.FormatInt(t, 10))
+		default:
+			ok = false
+		}
+	}
+	if !ok {
+		m.report(problem("wrong-type", a.Expr.Range(), "Wrong type", "labels needs a list of strings."))
+	}
+	return labels, ok
+}
+
+// blockValue is a block as other blocks see it: its attributes and its outputs.
+func (m *module) blockValue(b *Block) cty.Value {
+	vals := make(map[string]cty.Value, len(b.Attrs)+2)
+	for k, v := range b.Attrs {
+		vals[k] = toCty(v)
+	}
+	for _, o := range m.req.Kinds.Outputs(b.Family, b.Type) {
+		vals[o.Name] = refValue(value.Ref{To: b.Addr.String() + "." + o.Name, Type: o.Type})
+	}
+	return cty.ObjectVal(vals)
+}
+
+// collectRefs lists the references that are left in the normalised attributes: these are the block's edges.
+func (m *module) collectRefs(b *Block, v any, path string) {
+	switch t := v.(type) {
+	case value.Ref:
+		i := len(t.To) - 1
+		for t.To[i] != '.' {
+			i--
+		}
+		to, err := ParseAddr(t.To[:i])
+		if err == nil {
+			b.Refs = append(b.Refs, Ref{At: path, To: to, Output: t.To[i+1:], Type: t.Type, Range: b.RangeOf(path, false)})
+		}
+	case []any:
+		for i, e := range t {
+			m.collectRefs(b, e, joinPath(path, strconv.Itoa(i)))
+		}
+	case map[string]any:
+		for _, k := range keys(t) {
+			m.collectRefs(b, t[k], joinPath(path, k))
+		}
+	}
+}
+
+func joinPath(path, k string) string {
+	if path == "" {
+		return k
+	}
+	return path + "." + k
+}
+
+// checkEdges finds references to instances that do not exist, and cycles among blocks.
+func (m *module) checkEdges() {
+	color := map[Addr]state{}
+	var path []Ref
+	var visit func(b *Block) bool
+	visit = func(b *Block) bool {
+		color[b.Addr] = busy
+		edges := slices.Clone(b.Refs)
+		for _, d := range b.DependsOn {
+			edges = append(edges, Ref{To: d, Range: b.RangeOf("depends_on", false)})
+		}
+		for _, r := range edges {
+			to := m.spec.Block(r.To)
+			if to == nil {
+				m.report(Errorf("unknown-block", b.Addr, r.Range, "Reference to nothing", "There is no block %s.", r.To))
+				continue
+			}
+			path = append(path, r)
+			switch color[r.To] {
+			case busy:
+				m.reportRefCycle(r.To, path)
+				return false
+			case fresh:
+				if !visit(to) {
+					return false
+				}
+			}
+			path = path[:len(path)-1]
+		}
+		color[b.Addr] = done
+		return true
+	}
+	for _, b := range m.spec.Blocks {
+		if color[b.Addr] == fresh && !visit(b) {
+			return
+		}
+	}
+}
+
+func (m *module) reportRefCycle(to Addr, path []Ref) {
+	start := 0
+	for i, r := range path[:len(path)-1] {
+		if r.To == to {
+			start = i + 1
+		}
+	}
+	cycle := path[start:]
+	text := to.String()
+	for _, r := range cycle {
+		text += fmt.Sprintf(" -> %s (%s:%d)", r.To, r.Range.Filename, r.Range.Start.Line)
+	}
+	m.report(Errorf("cycle", to, cycle[0].Range, "Cycle", "These blocks need each other: %s. Break the cycle at one of these places.", text))
+}

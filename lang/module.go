@@ -1,0 +1,218 @@
+package lang
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
+	"github.com/zclconf/go-cty/cty/function"
+
+	"mbuild.dev/mbuild/lang/schema"
+)
+
+// module is the parsed files: declarations by name, values made on demand.
+type module struct {
+	req    Request
+	spec   *Spec
+	bodies []*hclsyntax.Body
+	diags  hcl.Diagnostics
+
+	variables map[string]*variable
+	locals    map[string]*local
+	blocks    map[Addr]*declaration // by base address
+	outputs   []*hclsyntax.Block
+	functions map[string]function.Function
+	stack     []frame // what is being evaluated, for cycles
+}
+
+// local is one entry of a locals block.
+type local struct {
+	attr  *hclsyntax.Attribute
+	state state
+	val   cty.Value
+}
+
+// declaration is an artifact block as written, before for_each and count.
+type declaration struct {
+	addr      Addr
+	block     *hclsyntax.Block
+	schema    *schema.Kind
+	state     state
+	instances []*Block
+	value     cty.Value // what `family.type.name` is in expressions; cty.NilVal until evaluated
+	broken    bool      // has been reported: nothing that refers to it is
+}
+
+type state uint8
+
+const (
+	fresh state = iota
+	busy
+	done
+)
+
+// frame is one step of a chain of evaluations.
+type frame struct {
+	what string
+	rng  hcl.Range
+}
+
+func (m *module) report(d *hcl.Diagnostic) { m.diags = append(m.diags, d) }
+
+// enter pushes a frame unless what is to be evaluated is already being evaluated, which is a cycle and reported.
+func (m *module) enter(st *state, what string, rng hcl.Range) bool {
+	if *st == busy {
+		m.reportCycle(what, rng)
+		return false
+	}
+	*st = busy
+	m.stack = append(m.stack, frame{what, rng})
+	return true
+}
+
+func (m *module) leave(st *state) {
+	*st = done
+	m.stack = m.stack[:len(m.stack)-1]
+}
+
+func (m *module) reportCycle(what string, rng hcl.Range) {
+	from := slices.IndexFunc(m.stack, func(f frame) bool { return f.what == what })
+	steps := ""
+	for _, f := range m.stack[max(from, 0):] {
+		steps += fmt.Sprintf("%s (%s:%d) -> ", f.what, f.rng.Filename, f.rng.Start.Line)
+	}
+	m.report(problem("cycle", rng, "Cycle", "%s needs its own value: %s%s. Break the cycle at one of these places.", what, steps, what))
+}
+
+// declare sorts the top-level blocks of all files into tables.
+func (m *module) declare() {
+	m.variables, m.locals, m.blocks = map[string]*variable{}, map[string]*local{}, map[Addr]*declaration{}
+	m.functions = functions(m)
+	for _, body := range m.bodies {
+		for _, name := range sortedAttrs(body) {
+			a := body.Attributes[name]
+			m.report(problem("unknown-attribute", a.NameRange, "Unknown attribute",
+				"There are no attributes outside blocks. Put %q into a block, or into locals { }.", a.Name))
+		}
+		for _, b := range body.Blocks {
+			m.declareBlock(b)
+		}
+	}
+}
+
+func (m *module) declareBlock(b *hclsyntax.Block) {
+	switch {
+	case b.Type == "variable":
+		m.declareVariable(b)
+	case b.Type == "locals":
+		m.declareLocals(b)
+	case b.Type == "output":
+		if m.wantLabels(b, "output", "name") {
+			m.outputs = append(m.outputs, b)
+		}
+	case b.Type == "mbuild":
+		m.declareSettings(b)
+	case b.Type == "module" || b.Type == "check":
+		m.report(problem("unsupported", b.DefRange(), "Not supported yet", "%q blocks are not supported by this version of mbuild.", b.Type))
+	case slices.Contains(Families, b.Type):
+		m.declareArtifact(b)
+	default:
+		allowed := append(slices.Clone(Families), "variable", "locals", "output", "mbuild")
+		s := schema.Nearest(b.Type, allowed)
+		detail := fmt.Sprintf("There is no block %q. ", b.Type)
+		if s != "" {
+			detail += fmt.Sprintf("Did you mean %q? ", s)
+		}
+		m.report(suggest(problem("unknown-block", b.TypeRange, "Unknown block", "%sAllowed are %s.", detail, schema.Words(allowed)), s))
+	}
+}
+
+func (m *module) declareArtifact(b *hclsyntax.Block) {
+	if !m.wantLabels(b, b.Type, "type", "name") {
+		return
+	}
+	a := Addr{Family: b.Type, Type: b.Labels[0], Name: b.Labels[1]}
+	if !hclsyntax.ValidIdentifier(a.Name) {
+		m.report(problem("bad-name", b.LabelRanges[1], "Invalid name", "%q is no name: use letters, digits, - and _, starting with a letter.", a.Name))
+		return
+	}
+	k := m.req.Kinds.Kind(a.Family, a.Type)
+	if k == nil {
+		types := m.req.Kinds.Types(a.Family)
+		s := schema.Nearest(a.Type, types)
+		detail := fmt.Sprintf("There is no %s type %q. ", a.Family, a.Type)
+		if s != "" {
+			detail += fmt.Sprintf("Did you mean %q? ", s)
+		}
+		m.report(suggest(problem("unknown-type", b.LabelRanges[0], "Unknown block type", "%sAllowed are %s.", detail, schema.Words(types)), s))
+		m.blocks[a] = &declaration{addr: a, block: b, broken: true, state: done}
+		return
+	}
+	if old := m.blocks[a]; old != nil {
+		m.report(problem("duplicate", b.DefRange(), "Duplicate block", "There is a block %s already, at %s:%d. Rename one of them.",
+			a, old.block.DefRange().Filename, old.block.DefRange().Start.Line))
+		return
+	}
+	m.blocks[a] = &declaration{addr: a, block: b, schema: k}
+}
+
+func (m *module) declareLocals(b *hclsyntax.Block) {
+	for _, nested := range b.Body.Blocks {
+		m.report(problem("unknown-block", nested.TypeRange, "Unknown block", "locals { } holds attributes only."))
+	}
+	for _, name := range sortedAttrs(b.Body) {
+		a := b.Body.Attributes[name]
+		if old := m.locals[name]; old != nil {
+			m.report(problem("duplicate", a.NameRange, "Duplicate local", "There is a local %q already, at %s:%d.", name, old.attr.NameRange.Filename, old.attr.NameRange.Start.Line))
+			continue
+		}
+		m.locals[name] = &local{attr: a}
+	}
+}
+
+// declareSettings reads `mbuild { }`, whose values are literals.
+func (m *module) declareSettings(b *hclsyntax.Block) {
+	for _, name := range sortedAttrs(b.Body) {
+		a := b.Body.Attributes[name]
+		v, diags := a.Expr.Value(nil)
+		if diags.HasErrors() || v.IsNull() || v.Type() != cty.String {
+			m.report(problem("wrong-type", a.Expr.Range(), "Wrong type", "%q needs a literal string.", name))
+			continue
+		}
+		switch name {
+		case "required_version":
+			m.spec.Settings.RequiredVersion = v.AsString()
+		case "backend":
+			m.spec.Settings.Backend = v.AsString()
+		default:
+			allowed := []string{"required_version", "backend"}
+			m.report(problem("unknown-attribute", a.NameRange, "Unknown attribute", "There is no setting %q. Allowed are %s.", name, schema.Words(allowed)))
+		}
+	}
+}
+
+func (m *module) wantLabels(b *hclsyntax.Block, what string, labels ...string) bool {
+	if len(b.Labels) == len(labels) {
+		return true
+	}
+	want := ""
+	for _, l := range labels {
+		want += fmt.Sprintf(" %q", l)
+	}
+	m.report(problem("wrong-labels", b.DefRange(), "Wrong number of labels", "Found %d; a %s block is written %s%s { … }.", len(b.Labels), what, b.Type, want))
+	return false
+}
+
+// sortedAttrs lists the names of a body's attributes in the order of the file.
+func sortedAttrs(b *hclsyntax.Body) []string {
+	names := make([]string, 0, len(b.Attributes))
+	for n := range b.Attributes {
+		names = append(names, n)
+	}
+	slices.SortFunc(names, func(x, y string) int {
+		return b.Attributes[x].NameRange.Start.Byte - b.Attributes[y].NameRange.Start.Byte
+	})
+	return names
+}
