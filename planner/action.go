@@ -100,7 +100,8 @@ func (a *Action) Encode(inputs map[string]cache.Digest, tc Toolchain) []byte {
 		if !ok || d.IsZero() {
 			panic(fmt.Sprintf("planner: %s encoded without input %q", a.Addr, a.Inputs[i].Name))
 		}
-		in[a.Inputs[i].Name] = fmt.Sprintf("%s/%d", d, d.Size())
+		text, _ := d.MarshalText()
+		in[a.Inputs[i].Name] = string(text)
 	}
 	outs := make([]any, len(a.Outputs))
 	for i, o := range a.Outputs {

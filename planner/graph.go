@@ -4,7 +4,6 @@ import (
 	"github.com/hashicorp/hcl/v2"
 
 	"mbuild.dev/mbuild/lang"
-	"mbuild.dev/mbuild/lang/value"
 )
 
 // Artifact is an output that apply writes to a path of the project.
@@ -192,20 +191,4 @@ func (g *Graph) Wanted(targets []string) (wanted []bool, unknown []string) {
 		}
 	}
 	return wanted, unknown
-}
-
-// refs calls f for every reference inside a normalised value.
-func refs(v any, f func(value.Ref)) {
-	switch t := v.(type) {
-	case value.Ref:
-		f(t)
-	case []any:
-		for _, e := range t {
-			refs(e, f)
-		}
-	case map[string]any:
-		for _, e := range t {
-			refs(e, f)
-		}
-	}
 }

@@ -1,8 +1,6 @@
 package planner
 
 import (
-	"github.com/hashicorp/hcl/v2"
-
 	"mbuild.dev/mbuild/cache"
 	"mbuild.dev/mbuild/lang"
 )
@@ -124,6 +122,3 @@ func outputOf(r *cache.ActionResult, name string) (cache.Output, bool) {
 	}
 	return cache.Output{}, false
 }
-
-// sourceRange is the range to blame for an action as a whole.
-func (a *Action) sourceRange() hcl.Range { return a.Block.Decl }

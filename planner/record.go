@@ -26,11 +26,11 @@ func NewRecord() *Record {
 
 // Finish notes the key under which an action was built or found.
 func (r *Record) Finish(addr string, key cache.ActionKey) {
+	text, _ := key.MarshalText()
 	old := r.Actions[addr]
-	if old.Key == key.String() {
-		return
+	if old.Key != string(text) {
+		r.Actions[addr] = ActionRecord{Key: string(text), Prior: old.Key}
 	}
-	r.Actions[addr] = ActionRecord{Key: key.String(), Prior: old.Key}
 }
 
 // Keep notes the attributes of a block that was applied.
