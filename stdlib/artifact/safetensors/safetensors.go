@@ -114,7 +114,9 @@ func Decode(b []byte) ([]Tensor, map[string]string, error) {
 		tensors = append(tensors, Tensor{Name: name, DType: e.DType, Shape: e.Shape, Data: data[from:to:to]})
 		spans = append(spans, span{from, to})
 	}
-	sort.Slice(spans, func(i, j int) bool { return spans[i].from < spans[j].from || spans[i].from == spans[j].from && spans[i].to < spans[j].to })
+	sort.Slice(spans, func(i, j int) bool {
+		return spans[i].from < spans[j].from || spans[i].from == spans[j].from && spans[i].to < spans[j].to
+	})
 	var at int64
 	for _, s := range spans {
 		if s.from != at {
