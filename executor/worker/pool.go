@@ -153,7 +153,7 @@ func start(cmd *exec.Cmd) (*process, error) {
 // environment is what workers get to see: enough to find temporary directories, and nothing that could change results.
 func environment() []string {
 	var env []string
-	for _, k := range []string{"HOME", "PATH", "TMPDIR", "LANG", "LD_LIBRARY_PATH", "SystemRoot", "GOMEMLIMIT", "GOCOVERDIR"} {
+	for _, k := range []string{"HOME", "PATH", "TMPDIR", "LANG", "LD_LIBRARY_PATH", "SystemRoot", "GOMEMLIMIT", "GOCOVERDIR", "GOMLX_SIMD_AVX512", "GOMLX_SIMD_AVX2"} {
 		if v, ok := os.LookupEnv(k); ok {
 			env = append(env, k+"="+v)
 		}
