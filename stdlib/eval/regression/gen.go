@@ -1,0 +1,3 @@
+package regression
+
+//go:generate go run mbuild.dev/mbuild/lang/schema/gen/cmd -family eval -type regression

@@ -1,0 +1,3 @@
+package quantize
+
+//go:generate go run mbuild.dev/mbuild/lang/schema/gen/cmd -family pass -type quantize

@@ -1,0 +1,12 @@
+// Code generated from schema.cue by lang/schema/gen. DO NOT EDIT.
+
+package safetensors
+
+import "mbuild.dev/mbuild/lang/schema"
+
+// Schema is the table of target.safetensors.
+var Schema = &schema.Kind{Family: "target", Type: "safetensors", Version: 1, Doc: "The weights as one safetensors file, tensors named LAYER.PARAMETER, the architecture in its metadata.", Struct: &schema.Type{Op: schema.Struct, Fields: []schema.Field{
+	{Name: "from", Required: true, Type: &schema.Type{Op: schema.Ref, RefTypes: []string{"model"}}},
+	{Name: "gates", Type: &schema.Type{Op: schema.List, Doc: "Reports all of whose gates must have passed before the file is written.", Elem: &schema.Type{Op: schema.Ref, RefTypes: []string{"report"}}}},
+	{Name: "path", Required: true, Type: &schema.Type{Op: schema.String, Doc: "Where the file goes, relative to the spec and inside its directory."}},
+}}}

@@ -1,0 +1,3 @@
+package supervised
+
+//go:generate go run mbuild.dev/mbuild/lang/schema/gen/cmd -family train -type supervised
