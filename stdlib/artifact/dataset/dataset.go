@@ -11,6 +11,7 @@ package dataset
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -55,7 +56,8 @@ type Split struct {
 // Data is one split in memory.
 type Data struct {
 	Rows     int
-	Features []float32 // [rows, width], of the only input
+	Features []float32             // [rows, width], of the only input
+	Stream   func(io.Writer) error // writes the features instead, for what should not be in memory
 	Width    int
 	Classes  []int32   // [rows], when the label is a class
 	Numbers  []float32 // [rows], when the label is a number
@@ -91,7 +93,7 @@ func Write(dir string, m *Manifest, splits map[string]*Data) error {
 	in := m.Inputs[0]
 	for name, d := range splits {
 		ts := []safetensors.Tensor{
-			{Name: in.Name, DType: "F32", Shape: append([]int{d.Rows}, in.Shape...), Data: safetensors.Bytes(d.Features)},
+			{Name: in.Name, DType: "F32", Shape: append([]int{d.Rows}, in.Shape...), Data: safetensors.Bytes(d.Features), Stream: d.Stream},
 			{Name: "row", DType: "I64", Shape: []int{d.Rows}, Data: safetensors.Bytes(d.Source)},
 		}
 		switch {

@@ -7,9 +7,12 @@
 package safetensors
 
 import (
+	"bufio"
+	"bytes"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"io"
 	"math"
 	"os"
 	"sort"
@@ -22,6 +25,9 @@ type Tensor struct {
 	DType string // F64, F32, F16, BF16, I64, I32, I16, I8, U8, BOOL
 	Shape []int
 	Data  []byte
+
+	// Stream writes the data instead, for what should not be in memory. It must write exactly as much as the shape needs.
+	Stream func(io.Writer) error
 }
 
 var sizes = map[string]int{"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}
@@ -37,41 +43,81 @@ type entry struct {
 
 // Encode returns a file of the tensors and string metadata.
 func Encode(tensors []Tensor, metadata map[string]string) ([]byte, error) {
+	var b bytes.Buffer
+	err := Write(&b, tensors, metadata)
+	return b.Bytes(), err
+}
+
+// Write writes a file of the tensors and string metadata.
+func Write(w io.Writer, tensors []Tensor, metadata map[string]string) error {
 	sorted := append([]Tensor(nil), tensors...)
 	sort.Slice(sorted, func(i, j int) bool { return sorted[i].Name < sorted[j].Name })
-	header := map[string]any{}
+	head, err := header(sorted, metadata)
+	if err != nil {
+		return err
+	}
+	if err := binary.Write(w, binary.LittleEndian, uint64(len(head))); err != nil {
+		return err
+	}
+	if _, err := w.Write(head); err != nil {
+		return err
+	}
+	for _, t := range sorted {
+		if t.Stream == nil {
+			_, err = w.Write(t.Data)
+		} else {
+			c := &counter{w: w}
+			if err = t.Stream(c); err == nil && c.n != bytesOf(t) {
+				err = fmt.Errorf("tensor %q: %d bytes written, %s%v needs %d", t.Name, c.n, t.DType, t.Shape, bytesOf(t))
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// header lays out the tensors, which are sorted.
+func header(sorted []Tensor, metadata map[string]string) ([]byte, error) {
+	h := map[string]any{}
 	if len(metadata) > 0 {
-		header["__metadata__"] = metadata
+		h["__metadata__"] = metadata
 	}
 	var total int64
 	for _, t := range sorted {
-		if want := int64(elements(t.Shape)) * int64(sizes[t.DType]); want != int64(len(t.Data)) || sizes[t.DType] == 0 {
-			return nil, fmt.Errorf("tensor %q: %s%v needs %d bytes, got %d", t.Name, t.DType, t.Shape, want, len(t.Data))
+		size := bytesOf(t)
+		if t.Stream == nil && size != int64(len(t.Data)) || sizes[t.DType] == 0 {
+			return nil, fmt.Errorf("tensor %q: %s%v needs %d bytes, got %d", t.Name, t.DType, t.Shape, size, len(t.Data))
 		}
-		if _, dup := header[t.Name]; dup {
+		if _, dup := h[t.Name]; dup {
 			return nil, fmt.Errorf("tensor %q twice", t.Name)
 		}
 		shape := t.Shape
 		if shape == nil {
 			shape = []int{}
 		}
-		header[t.Name] = entry{DType: t.DType, Shape: shape, Offsets: [2]int64{total, total + int64(len(t.Data))}}
-		total += int64(len(t.Data))
+		h[t.Name] = entry{DType: t.DType, Shape: shape, Offsets: [2]int64{total, total + size}}
+		total += size
 	}
-	head, err := json.Marshal(header) // encoding/json sorts the keys of maps
-	if err != nil {
-		return nil, err
-	}
-	for len(head)%8 != 0 {
+	head, err := json.Marshal(h) // encoding/json sorts the keys of maps
+	for err == nil && len(head)%8 != 0 {
 		head = append(head, ' ')
 	}
-	out := make([]byte, 8, 8+int64(len(head))+total)
-	binary.LittleEndian.PutUint64(out, uint64(len(head)))
-	out = append(out, head...)
-	for _, t := range sorted {
-		out = append(out, t.Data...)
-	}
-	return out, nil
+	return head, err
+}
+
+func bytesOf(t Tensor) int64 { return int64(elements(t.Shape)) * int64(sizes[t.DType]) }
+
+type counter struct {
+	w io.Writer
+	n int64
+}
+
+func (c *counter) Write(p []byte) (int, error) {
+	n, err := c.w.Write(p)
+	c.n += int64(n)
+	return n, err
 }
 
 // Decode reads a file. The tensors share its bytes and are sorted by name.
@@ -153,11 +199,19 @@ func elements(shape []int) int {
 
 // WriteFile writes a file of tensors.
 func WriteFile(path string, tensors []Tensor, metadata map[string]string) error {
-	b, err := Encode(tensors, metadata)
+	f, err := os.Create(path)
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(path, b, 0o644)
+	w := bufio.NewWriterSize(f, 1<<20)
+	err = Write(w, tensors, metadata)
+	if ferr := w.Flush(); err == nil {
+		err = ferr
+	}
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	return err
 }
 
 // ReadFile reads a file of tensors.
