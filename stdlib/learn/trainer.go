@@ -37,6 +37,7 @@ type Trainer struct {
 	values  []*tensors.Tensor // by slot
 	keep    []*tensors.Tensor // masks of weights that stay zero, by slot; nil where everything may change
 	step    *Exec
+	eval    *Exec
 	epoch   int
 	steps   int
 }
@@ -455,4 +456,65 @@ func (t *Trainer) State() (*State, error) {
 		into[sl.layer][name] = bundle.Float32(sl.shape, v)
 	}
 	return s, nil
+}
+
+// Evaluate is the loss and accuracy of the present weights on other rows, without training on them.
+func (t *Trainer) Evaluate(ctx context.Context, d *dataset.Data) (Metrics, error) {
+	if t.eval == nil {
+		if err := mlx.Try(func() (err error) { t.eval, err = NewExec(t.session.Backend, t.buildEval); return }); err != nil {
+			return Metrics{}, err
+		}
+	}
+	sub := *t
+	sub.data = d
+	m := Metrics{}
+	for at := 0; at < d.Rows; at += Chunk {
+		if err := ctx.Err(); err != nil {
+			return Metrics{}, err
+		}
+		rows := make([]int, min(Chunk, d.Rows-at))
+		for i := range rows {
+			rows[i] = at + i
+		}
+		args := []any{sub.features(rows), sub.labels(rows)}
+		for i, sl := range t.slots {
+			if sl.moment == "" {
+				args = append(args, t.values[i])
+			}
+		}
+		err := mlx.Try(func() error {
+			out, err := t.eval.Call(args...)
+			if err != nil {
+				return err
+			}
+			m.Loss += float64(tensors.ToScalar[float32](out[0])) * float64(len(rows))
+			m.Accuracy += float64(tensors.ToScalar[float32](out[1]))
+			return nil
+		})
+		if err != nil {
+			return Metrics{}, err
+		}
+	}
+	m.Loss /= float64(d.Rows)
+	m.Accuracy /= float64(d.Rows)
+	return m, nil
+}
+
+func (t *Trainer) buildEval(args []*Node) []*Node {
+	params := lower.Values{}
+	k := 2
+	for _, sl := range t.slots {
+		if sl.moment != "" {
+			continue
+		}
+		if params[sl.layer] == nil {
+			params[sl.layer] = map[string]*Node{}
+		}
+		params[sl.layer][sl.param] = args[k]
+		k++
+	}
+	fwd := &lower.Lowering{Graph: t.graph, Params: params}
+	out := fwd.Forward(map[string]*Node{t.graph.Inputs[0].Name: args[0]})[0]
+	loss, correct := t.loss(out, args[1])
+	return []*Node{loss, correct}
 }

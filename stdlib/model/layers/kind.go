@@ -1,0 +1,123 @@
+// Package layers is the kind `model layers`: an architecture written out layer by layer, without weights.
+package layers
+
+import (
+	"context"
+	"errors"
+	"os"
+	"strconv"
+
+	"github.com/hashicorp/hcl/v2"
+
+	"mbuild.dev/mbuild/executor"
+	"mbuild.dev/mbuild/planner"
+	"mbuild.dev/mbuild/stdlib/graph"
+)
+
+// Kind is model.layers.
+var Kind = &executor.Kind{
+	Kind: planner.Kind{
+		Family: "model", Type: "layers", Version: 1, Schema: Schema, Determinism: planner.Bitwise,
+		Outputs: []planner.Output{{Name: "graph", Type: "graph", MediaType: graph.MediaType}},
+		Lower:   lowerBlock,
+	},
+	Runs: map[string]executor.Run{"": {Func: run, InProcess: true}},
+}
+
+// lowerBlock checks shapes at once, and hands the graph itself to the action as its parameter.
+func lowerBlock(l *planner.Lowering) hcl.Diagnostics {
+	g, places := fromBlock(l)
+	if _, err := graph.Infer(g); err != nil {
+		at := ""
+		var ge *graph.Error
+		if errors.As(err, &ge) {
+			at = places[ge.Layer]
+		}
+		l.Errorf(at, "bad-graph", "Layers do not fit", "%v.", err)
+		return l.Diagnostics()
+	}
+	params := map[string]any{"input": l.Attr("input"), "layer": l.Attr("layer")}
+	a := l.Emit("", planner.Action{Params: params, Outputs: []planner.OutputDecl{{Name: "graph", MediaType: graph.MediaType}}})
+	l.Bind("graph", a, "graph")
+	l.Provide("graph", g)
+	return l.Diagnostics()
+}
+
+// fromBlock builds the graph that a block describes, and says where each layer stands in it.
+func fromBlock(l *planner.Lowering) (*graph.Graph, map[string]string) {
+	inputs, _ := l.Attr("input").([]any)
+	layers, _ := l.Attr("layer").([]any)
+	return build(inputs, layers)
+}
+
+func build(inputs, layers []any) (*graph.Graph, map[string]string) {
+	g := &graph.Graph{}
+	places := map[string]string{}
+	for _, v := range inputs {
+		m := v.(map[string]any)
+		in := graph.Input{Name: text(m["name"]), DType: graph.F32, Scale: number(m["scale"]), Shift: number(m["shift"])}
+		for _, d := range m["shape"].([]any) {
+			n, _ := d.(int64)
+			in.Shape = append(in.Shape, int(n))
+		}
+		g.Inputs = append(g.Inputs, in)
+	}
+	last := ""
+	if len(g.Inputs) > 0 {
+		last = g.Inputs[0].Name
+	}
+	for i, v := range layers {
+		m := v.(map[string]any)
+		layer := graph.Layer{Name: text(m["name"]), Op: text(m["type"])}
+		for k, a := range m {
+			switch k {
+			case "name", "type":
+			case "inputs":
+				for _, in := range a.([]any) {
+					layer.Inputs = append(layer.Inputs, text(in))
+				}
+			default:
+				if layer.Attrs == nil {
+					layer.Attrs = map[string]any{}
+				}
+				layer.Attrs[k] = a
+			}
+		}
+		if layer.Inputs == nil {
+			layer.Inputs = []string{last}
+		}
+		places[layer.Name] = "layer." + strconv.Itoa(i)
+		last = layer.Name
+		g.Layers = append(g.Layers, layer)
+	}
+	g.Outputs = []string{last}
+	return g, places
+}
+
+func run(_ context.Context, job *executor.Job) error {
+	inputs, _ := job.Params["input"].([]any)
+	layers, _ := job.Params["layer"].([]any)
+	g, _ := build(inputs, layers)
+	info, err := graph.Infer(g)
+	if err != nil {
+		return err
+	}
+	job.Metrics["parameters"], job.Metrics["flops"] = float64(info.Parameters), float64(info.FLOPs)
+	enc, err := g.Encode()
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(job.Out("graph"), enc, 0o644)
+}
+
+func text(v any) string { s, _ := v.(string); return s }
+
+func number(v any) float64 {
+	switch t := v.(type) {
+	case int64:
+		return float64(t)
+	case float64:
+		return t
+	}
+	return 0
+}
