@@ -1,0 +1,203 @@
+// Package compress holds what the passes do to the weights of a model, as functions from model to model.
+package compress
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+	"slices"
+	"sort"
+
+	"mbuild.dev/mbuild/stdlib/artifact/bundle"
+	"mbuild.dev/mbuild/stdlib/graph"
+)
+
+// Effect is what a pass changed.
+type Effect struct {
+	Before bundle.Counts `json:"before"`
+	After  bundle.Counts `json:"after"`
+	Layers []LayerEffect `json:"layers"`
+	Note   string        `json:"note,omitempty"` // what the pass does not do for the target
+}
+
+// LayerEffect is what a pass changed in one layer.
+type LayerEffect struct {
+	Layer  string        `json:"layer"`
+	Before bundle.Counts `json:"before"`
+	After  bundle.Counts `json:"after"`
+}
+
+// EffectOf compares two models layer by layer.
+func EffectOf(before, after *bundle.Model, note string) Effect {
+	e := Effect{Before: before.Count(), After: after.Count(), Note: note}
+	for _, l := range after.Graph.Layers {
+		if len(after.Params[l.Name]) > 0 {
+			e.Layers = append(e.Layers, LayerEffect{l.Name, before.Count(l.Name), after.Count(l.Name)})
+		}
+	}
+	return e
+}
+
+// copyModel copies a model so that the copy's tensors may be replaced.
+func copyModel(m *bundle.Model) *bundle.Model {
+	c := &bundle.Model{Graph: m.Graph.Clone(), Params: map[string]bundle.Params{}}
+	for layer, ps := range m.Params {
+		c.Params[layer] = bundle.Params{}
+		for name, t := range ps {
+			c.Params[layer][name] = t
+		}
+	}
+	return c
+}
+
+// weight is one prunable weight.
+type weight struct {
+	layer string
+	index int
+	abs   float32
+}
+
+// Prune sets the smallest weights of the dense layers to zero (magnitude pruning; Han et al. 2015): floor(sparsity n) of all
+// layers together, or of each. Of equal magnitudes the one that comes first, by layer in the order of the graph and then by
+// index, goes first. Biases and norms stay. The result keeps its shape and size: zeros save nothing until something packs them.
+func Prune(m *bundle.Model, sparsity float64, global bool) (*bundle.Model, error) {
+	out := copyModel(m)
+	var all []weight
+	for _, l := range m.Graph.Layers {
+		if !graph.Ops[l.Op].Quantizable {
+			continue
+		}
+		t := m.Params[l.Name]["weight"]
+		if t.DType != graph.F32 {
+			return nil, fmt.Errorf("layer %q is %s: prune before quantizing or casting", l.Name, t.DType)
+		}
+		values := slices.Clone(t.Float32s())
+		out.Params[l.Name]["weight"] = bundle.Float32(t.Shape, values)
+		var ws []weight
+		for i, v := range values {
+			ws = append(ws, weight{l.Name, i, float32(math.Abs(float64(v)))})
+		}
+		if global {
+			all = append(all, ws...)
+		} else {
+			zero(out, ws, sparsity)
+		}
+	}
+	zero(out, all, sparsity)
+	var err error
+	out.Info, err = graph.Infer(out.Graph)
+	return out, err
+}
+
+func zero(m *bundle.Model, ws []weight, sparsity float64) {
+	sort.SliceStable(ws, func(i, j int) bool { return ws[i].abs < ws[j].abs })
+	for _, w := range ws[:int(sparsity*float64(len(ws)))] {
+		m.Params[w.layer]["weight"].Float32s()[w.index] = 0
+	}
+}
+
+// Quantize stores the weights of dense layers as int8, symmetric, with a scale for each output column: scale = max|w| / 127,
+// q = round(w / scale), halves to even. A column of zeros gets scale 1.
+func Quantize(m *bundle.Model, scheme string, skip []string) (*bundle.Model, error) {
+	out := copyModel(m)
+	done := 0
+	for i := range out.Graph.Layers {
+		l := &out.Graph.Layers[i]
+		if !graph.Ops[l.Op].Quantizable || slices.Contains(skip, l.Name) {
+			continue
+		}
+		t := m.Params[l.Name]["weight"]
+		if l.Quant != "" {
+			return nil, fmt.Errorf("layer %q is quantized already", l.Name)
+		}
+		l.Quant = scheme
+		q, scale := quantizeColumns(t)
+		out.Params[l.Name]["weight"], out.Params[l.Name]["weight_scale"] = q, scale
+		done++
+	}
+	if done == 0 {
+		return nil, fmt.Errorf("the model has no layer to quantize")
+	}
+	for _, s := range skip {
+		if out.Graph.Layer(s) == nil {
+			return nil, fmt.Errorf("skip names %q, which is no layer", s)
+		}
+	}
+	var err error
+	out.Info, err = graph.Infer(out.Graph)
+	return out, err
+}
+
+func quantizeColumns(t *bundle.Tensor) (q, scale *bundle.Tensor) {
+	w, cols := t.Float32s(), t.Shape[len(t.Shape)-1]
+	scales := make([]float32, cols)
+	for i, v := range w {
+		scales[i%cols] = max(scales[i%cols], float32(math.Abs(float64(v))))
+	}
+	for i := range scales {
+		scales[i] /= 127
+		if scales[i] == 0 {
+			scales[i] = 1
+		}
+	}
+	data := make([]byte, len(w))
+	for i, v := range w {
+		data[i] = byte(int8(max(-127, min(127, math.RoundToEven(float64(v/scales[i%cols]))))))
+	}
+	return &bundle.Tensor{DType: graph.I8, Shape: t.Shape, Data: data}, bundle.Float32([]int{cols}, scales)
+}
+
+// Cast stores float32 parameters in 16 bits, rounded to nearest, halves to even.
+func Cast(m *bundle.Model, dtype graph.DType) (*bundle.Model, error) {
+	out := copyModel(m)
+	for i := range out.Graph.Layers {
+		l := &out.Graph.Layers[i]
+		if len(out.Params[l.Name]) == 0 {
+			continue
+		}
+		if l.Quant != "" {
+			return nil, fmt.Errorf("layer %q is quantized: cast before quantizing", l.Name)
+		}
+		l.Store = dtype
+		for name, t := range out.Params[l.Name] {
+			if t.DType != graph.F32 {
+				return nil, fmt.Errorf("layer %q is stored as %s already", l.Name, t.DType)
+			}
+			data := make([]byte, 0, len(t.Data)/2)
+			for _, v := range t.Float32s() {
+				h := toBF16(v)
+				if dtype == graph.F16 {
+					h = toF16(v)
+				}
+				data = binary.LittleEndian.AppendUint16(data, h)
+			}
+			out.Params[l.Name][name] = &bundle.Tensor{DType: dtype, Shape: t.Shape, Data: data}
+		}
+	}
+	var err error
+	out.Info, err = graph.Infer(out.Graph)
+	return out, err
+}
+
+func toBF16(f float32) uint16 {
+	b := math.Float32bits(f)
+	return uint16((b + 0x7fff + b>>16&1) >> 16)
+}
+
+func toF16(f float32) uint16 {
+	b := math.Float32bits(f)
+	sign := uint16(b >> 16 & 0x8000)
+	abs := float64(math.Abs(float64(f)))
+	switch {
+	case abs >= 65520: // beyond the largest half, rounded
+		return sign | 0x7c00
+	case abs < 1.0/(1<<14): // subnormal: a multiple of 2^-24
+		return sign | uint16(math.RoundToEven(abs*(1<<24)))
+	}
+	frac, exp := math.Frexp(abs) // abs = frac 2^exp, frac in [0.5, 1)
+	m := uint16(math.RoundToEven(frac * 2048))
+	if m == 2048 {
+		m, exp = 1024, exp+1
+	}
+	return sign | uint16(exp+14)<<10 | m&0x3ff
+}

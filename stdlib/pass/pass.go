@@ -1,0 +1,55 @@
+// Package pass is what the kinds of the family pass share: a run from model to model that reports its effect.
+package pass
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+
+	"mbuild.dev/mbuild/executor"
+	"mbuild.dev/mbuild/planner"
+	"mbuild.dev/mbuild/stdlib/artifact/bundle"
+	"mbuild.dev/mbuild/stdlib/compress"
+)
+
+// EffectMediaType is the media type of a pass's effect.
+const EffectMediaType = "application/vnd.mbuild.effect.v1+json"
+
+// Outputs are the outputs of every pass.
+func Outputs() []planner.Output {
+	return []planner.Output{
+		{Name: "model", Type: "model", MediaType: bundle.MediaType, Directory: true},
+		{Name: "effect", Type: "effect", MediaType: EffectMediaType},
+	}
+}
+
+// Decls are the outputs of an action that does a pass.
+func Decls() []planner.OutputDecl {
+	return []planner.OutputDecl{{Name: "model", MediaType: bundle.MediaType, Directory: true}, {Name: "effect", MediaType: EffectMediaType}}
+}
+
+// Run makes the run of a pass out of a function on models. note says in the effect what the pass does not do.
+func Run(f func(job *executor.Job, m *bundle.Model) (out *bundle.Model, note string, err error)) executor.Run {
+	return executor.Run{InProcess: true, Func: func(_ context.Context, job *executor.Job) error {
+		m, err := bundle.Read(job.In("model"))
+		if err != nil {
+			return err
+		}
+		out, note, err := f(job, m)
+		if err != nil {
+			return &executor.Failure{Code: "misfit", Summary: "Pass does not fit the model", Attr: "from", Detail: err.Error() + "."}
+		}
+		if err := bundle.Write(job.Out("model"), out); err != nil {
+			return err
+		}
+		e := compress.EffectOf(m, out, note)
+		job.Metrics["parameters"] = float64(e.After.Parameters)
+		job.Metrics["nonzeros_before"], job.Metrics["nonzeros"] = float64(e.Before.NonZeros), float64(e.After.NonZeros)
+		job.Metrics["bytes_before"], job.Metrics["bytes"] = float64(e.Before.Bytes), float64(e.After.Bytes)
+		enc, err := json.MarshalIndent(e, "", "  ")
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(job.Out("effect"), append(enc, '\n'), 0o644)
+	}}
+}
