@@ -1,0 +1,216 @@
+// Package eval is what the kinds of the family eval share: an action that measures a model on data, and an action for each
+// bound of each gate that judges a report.
+package eval
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+
+	"mbuild.dev/mbuild/executor"
+	"mbuild.dev/mbuild/executor/mlx"
+	"mbuild.dev/mbuild/lang/schema"
+	"mbuild.dev/mbuild/planner"
+	"mbuild.dev/mbuild/stdlib/artifact/bundle"
+	"mbuild.dev/mbuild/stdlib/artifact/dataset"
+	"mbuild.dev/mbuild/stdlib/artifact/report"
+	"mbuild.dev/mbuild/stdlib/artifact/safetensors"
+	"mbuild.dev/mbuild/stdlib/learn"
+)
+
+// Kind makes a kind of the family from its schema, the metrics it reports, and what measures.
+func Kind(typ string, table *schema.Kind, metrics []string, measure Measure) *executor.Kind {
+	return &executor.Kind{
+		Kind: planner.Kind{
+			Family: "eval", Type: typ, Version: 1, Schema: table, Determinism: planner.Bitwise,
+			Outputs: []planner.Output{
+				{Name: "report", Type: "report", MediaType: report.MediaType},
+				{Name: "predictions", Type: "predictions", MediaType: report.PredictionsMediaType},
+			},
+			Lower: func(l *planner.Lowering) hcl.Diagnostics { return lowerBlock(l, metrics) },
+		},
+		Runs: map[string]executor.Run{
+			"evaluate": {Func: func(ctx context.Context, job *executor.Job) error { return evaluate(ctx, job, measure) }},
+			"gate":     {Func: gate, InProcess: true},
+		},
+	}
+}
+
+// Measure fills in a report from the model's outputs ([rows, width]) and returns the tensors to keep for each row.
+type Measure func(r *report.Report, out []float32, d *dataset.Data, label *dataset.Label) ([]safetensors.Tensor, error)
+
+func lowerBlock(l *planner.Lowering, metrics []string) hcl.Diagnostics {
+	gates, _ := l.Attr("gate").([]any)
+	for i, g := range gates {
+		checkGate(l, i, g.(map[string]any), metrics)
+	}
+	model, ok1 := l.Input("model", "from")
+	data, ok2 := l.Input("data", "data")
+	if !ok1 || !ok2 || l.Diagnostics().HasErrors() {
+		return l.Diagnostics()
+	}
+	suffix := ""
+	if len(gates) > 0 {
+		suffix = "evaluate"
+	}
+	a := l.Emit(suffix, planner.Action{Verb: "evaluate", Params: l.Params("from", "data", "gate"), Inputs: []planner.Input{model, data}, Compute: true,
+		Outputs: []planner.OutputDecl{{Name: "report", MediaType: report.MediaType}, {Name: "predictions", MediaType: report.PredictionsMediaType}}})
+	l.Bind("report", a, "report")
+	l.Bind("predictions", a, "predictions")
+	for i, g := range gates {
+		emitGates(l, i, g.(map[string]any), a)
+	}
+	return l.Diagnostics()
+}
+
+// split takes a gate's name apart: "accuracy_drop" bounds accuracy against a baseline.
+func split(name string) (metric, change string) {
+	for _, c := range []string{"drop", "rise"} {
+		if m, ok := strings.CutSuffix(name, "_"+c); ok {
+			return m, c
+		}
+	}
+	return name, ""
+}
+
+func checkGate(l *planner.Lowering, i int, g map[string]any, metrics []string) {
+	at := fmt.Sprintf("gate.%d", i)
+	name, _ := g["metric"].(string)
+	m, change := split(name)
+	if !slices.Contains(metrics, m) {
+		s := schema.Nearest(name, metrics)
+		if s != "" {
+			s = fmt.Sprintf("Did you mean %q? ", s)
+		}
+		l.Errorf(at+".metric", "unknown-metric", "Unknown metric", "There is no metric %q here. %sAllowed are %s, and each with _drop or _rise after it.", name, s, schema.Words(metrics))
+	}
+	if change != "" && g["baseline"] == nil {
+		l.Errorf(at, "missing-attribute", "Missing attribute", "Gate %q compares with another report: baseline is required.", name)
+	}
+	if change == "" && g["baseline"] != nil {
+		l.Errorf(at+".baseline", "conflict", "Baseline without comparison", "Gate %q looks at this report only. Name it %q or %q to compare with a baseline.", name, name+"_drop", name+"_rise")
+	}
+	if g["min"] == nil && g["max"] == nil {
+		l.Errorf(at, "missing-attribute", "Missing attribute", "Gate %q needs min, or max, or both.", name)
+	}
+}
+
+func emitGates(l *planner.Lowering, i int, g map[string]any, evaluated *planner.Action) {
+	name, _ := g["metric"].(string)
+	for _, bound := range []string{"min", "max"} {
+		if g[bound] == nil {
+			continue
+		}
+		suffix := fmt.Sprintf("gate[%s]", name)
+		if g["min"] != nil && g["max"] != nil {
+			suffix = fmt.Sprintf("gate[%s.%s]", name, bound)
+		}
+		a := planner.Action{Verb: "gate", Params: map[string]any{"metric": name, "bound": bound, "limit": g[bound]},
+			Gate:    &planner.Gate{Metric: name, Bound: bound},
+			Inputs:  []planner.Input{{Name: "report", Source: planner.Source{Action: evaluated, Output: "report"}}},
+			Outputs: []planner.OutputDecl{{Name: "verdict", MediaType: report.VerdictMediaType}}}
+		if g["baseline"] != nil {
+			base, ok := l.Input("baseline", fmt.Sprintf("gate.%d.baseline", i))
+			if !ok {
+				return
+			}
+			a.Inputs = append(a.Inputs, base)
+		}
+		l.Emit(suffix, a)
+	}
+}
+
+func evaluate(ctx context.Context, job *executor.Job, measure Measure) error {
+	m, err := bundle.Read(job.In("model"))
+	if err != nil {
+		return err
+	}
+	manifest, err := dataset.ReadManifest(job.In("data"))
+	if err != nil {
+		return err
+	}
+	part, _ := job.Params["split"].(string)
+	d, err := dataset.Read(job.In("data"), manifest, part)
+	if err != nil {
+		return misfit("split", err)
+	}
+	if manifest.Label == nil {
+		return misfit("data", fmt.Errorf("the dataset has no label: set label in its block"))
+	}
+	s, err := mlx.Open(job.Backend)
+	if err != nil {
+		return err
+	}
+	out, err := learn.Predict(ctx, s, m, d.Features, d.Rows)
+	if err != nil {
+		return misfit("data", err)
+	}
+	r := &report.Report{Split: part, Rows: d.Rows, Metrics: map[string]float64{}}
+	keep, err := measure(r, out, d, manifest.Label)
+	if err != nil {
+		return misfit("data", err)
+	}
+	for k, v := range r.Metrics {
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			delete(r.Metrics, k) // not a number: gates on it are inconclusive
+			continue
+		}
+		job.Metrics[k] = v
+	}
+	keep = append(keep, safetensors.Tensor{Name: "row", DType: "I64", Shape: []int{d.Rows}, Data: safetensors.Bytes(d.Source)},
+		safetensors.Tensor{Name: "output", DType: "F32", Shape: []int{d.Rows, len(out) / d.Rows}, Data: safetensors.Bytes(out)})
+	if err := safetensors.WriteFile(job.Out("predictions"), keep, nil); err != nil {
+		return err
+	}
+	return report.Write(job.Out("report"), r)
+}
+
+func misfit(attr string, err error) error {
+	return &executor.Failure{Code: "misfit", Summary: "Model and data do not fit", Attr: attr, Detail: err.Error() + "."}
+}
+
+// gate judges a report. The metrics of its result are what the planner and the executor read.
+func gate(_ context.Context, job *executor.Job) error {
+	var p struct {
+		Metric string  `json:"metric"`
+		Bound  string  `json:"bound"`
+		Limit  float64 `json:"limit"`
+	}
+	if err := job.Bind(&p); err != nil {
+		return err
+	}
+	r, err := report.Read(job.In("report"))
+	if err != nil {
+		return err
+	}
+	name, change := split(p.Metric)
+	v := valueOf(r, name)
+	if change != "" {
+		base, err := report.Read(job.In("baseline"))
+		if err != nil {
+			return err
+		}
+		v -= valueOf(base, name)
+		if change == "drop" {
+			v = -v
+		}
+		if v == 0 {
+			v = 0 // not -0
+		}
+	}
+	j := report.Judge(p.Metric, p.Bound, p.Limit, v)
+	job.Metrics["value"], job.Metrics["bound"], job.Metrics["margin"] = j.Value, j.Limit, j.Margin
+	job.Metrics["verdict"] = map[string]float64{"pass": 1, "fail": -1, "inconclusive": 0}[j.Verdict]
+	return report.Write(job.Out("verdict"), j)
+}
+
+func valueOf(r *report.Report, name string) float64 {
+	if v, ok := r.Metrics[name]; ok {
+		return v
+	}
+	return math.NaN()
+}

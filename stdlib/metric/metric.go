@@ -1,0 +1,129 @@
+// Package metric holds the measures of models. All sums are in float64 and in the order of the rows, so that equal
+// predictions give equal bits.
+package metric
+
+import "math"
+
+// Class is the measures of one class.
+type Class struct {
+	Class     string  `json:"class"`
+	Precision float64 `json:"precision"` // of the rows predicted as the class, the share that are; 0 when none is predicted
+	Recall    float64 `json:"recall"`    // of the rows of the class, the share predicted as it; 0 when there are none
+	F1        float64 `json:"f1"`        // harmonic mean of both; 0 when both are
+	Support   int     `json:"support"`   // rows of the class
+}
+
+// Classification is the measures of a classifier.
+type Classification struct {
+	Accuracy  float64 // share of rows whose most likely class is theirs; of equals the first counts
+	MacroF1   float64 // mean F1 of the classes that occur in labels or predictions
+	LogLoss   float64 // mean of -ln p(class of the row)
+	ECE       float64 // expected calibration error, 15 bins of equal width (Guo et al. 2017)
+	PerClass  []Class
+	Confusion [][]int // [class of the row][class predicted]
+}
+
+// eceBins is the number of bins of the expected calibration error.
+const eceBins = 15
+
+// Classify measures logits ([rows, classes], row-major) against class indices, and returns the predicted classes as well.
+func Classify(logits []float32, labels []int32, classes []string) (Classification, []int32) {
+	n, k := len(labels), len(classes)
+	c := Classification{Confusion: make([][]int, k)}
+	for i := range c.Confusion {
+		c.Confusion[i] = make([]int, k)
+	}
+	predicted := make([]int32, n)
+	var conf, hit, count [eceBins]float64
+	for i, label := range labels {
+		row := logits[i*k : (i+1)*k]
+		best := 0
+		for j, v := range row {
+			if v > row[best] {
+				best = j
+			}
+		}
+		sum := 0.0
+		for _, v := range row {
+			sum += math.Exp(float64(v) - float64(row[best]))
+		}
+		c.LogLoss += math.Log(sum) - (float64(row[label]) - float64(row[best]))
+		p := 1 / sum
+		bin := min(int(p*eceBins), eceBins-1)
+		conf[bin] += p
+		count[bin]++
+		if best == int(label) {
+			c.Accuracy++
+			hit[bin]++
+		}
+		predicted[i] = int32(best)
+		c.Confusion[label][best]++
+	}
+	rows := float64(n)
+	c.Accuracy /= rows
+	c.LogLoss /= rows
+	for b := range eceBins {
+		c.ECE += math.Abs(conf[b]-hit[b]) / rows
+	}
+	c.perClass(classes)
+	return c, predicted
+}
+
+func (c *Classification) perClass(classes []string) {
+	occur := 0
+	for k, name := range classes {
+		tp, predicted, support := c.Confusion[k][k], 0, 0
+		for j := range classes {
+			predicted += c.Confusion[j][k]
+			support += c.Confusion[k][j]
+		}
+		m := Class{Class: name, Support: support, Precision: ratio(tp, predicted), Recall: ratio(tp, support)}
+		m.F1 = ratio(2*tp, predicted+support)
+		if predicted+support > 0 {
+			occur++
+			c.MacroF1 += m.F1
+		}
+		c.PerClass = append(c.PerClass, m)
+	}
+	c.MacroF1 /= float64(max(occur, 1))
+}
+
+func ratio(a, b int) float64 {
+	if b == 0 {
+		return 0
+	}
+	return float64(a) / float64(b)
+}
+
+// Regression is the measures of a model of one number.
+type Regression struct {
+	R2       float64 // 1 - sum of squared errors / sum of squared deviations from the mean of the rows; 0 when these are all equal
+	MSE      float64
+	RMSE     float64
+	MAE      float64
+	MaxError float64
+}
+
+// Regress measures predictions against numbers.
+func Regress(predicted, actual []float32) Regression {
+	n := float64(len(actual))
+	mean := 0.0
+	for _, y := range actual {
+		mean += float64(y) / n
+	}
+	var r Regression
+	var sse, sst float64
+	for i, y := range actual {
+		e := float64(predicted[i]) - float64(y)
+		sse += e * e
+		r.MAE += math.Abs(e) / n
+		r.MaxError = max(r.MaxError, math.Abs(e))
+		sst += (float64(y) - mean) * (float64(y) - mean)
+	}
+	r.MSE = sse / n
+	r.RMSE = math.Sqrt(r.MSE)
+	if sst > 0 {
+		r.R2 = 1 - sse/sst
+	}
+	return r
+}
