@@ -1,0 +1,67 @@
+package onnx
+
+import (
+	"math"
+
+	"google.golang.org/protobuf/encoding/protowire"
+)
+
+// The messages of onnx.proto (github.com/onnx/onnx) that an export needs, written field by field: a handful of messages does
+// not need generated code. Fields are written in order of their numbers, so equal models give equal bytes.
+
+// Element types of TensorProto.
+const (
+	typeFloat    = 1
+	typeInt8     = 3
+	typeFloat16  = 10
+	typeBFloat16 = 16
+)
+
+type message []byte
+
+func (m message) varint(field int, v int64) message {
+	return protowire.AppendVarint(protowire.AppendTag(m, protowire.Number(field), protowire.VarintType), uint64(v))
+}
+
+func (m message) bytes(field int, v []byte) message {
+	return protowire.AppendBytes(protowire.AppendTag(m, protowire.Number(field), protowire.BytesType), v)
+}
+
+func (m message) text(field int, v string) message { return m.bytes(field, []byte(v)) }
+
+func (m message) float(field int, v float32) message {
+	return protowire.AppendFixed32(protowire.AppendTag(m, protowire.Number(field), protowire.Fixed32Type), math.Float32bits(v))
+}
+
+// tensor is a TensorProto with raw data.
+func tensor(name string, typ int64, shape []int, raw []byte) message {
+	var m message
+	for _, d := range shape {
+		m = m.varint(1, int64(d))
+	}
+	return m.varint(2, typ).text(8, name).bytes(9, raw)
+}
+
+// attr is an AttributeProto with an int64 or float32 value.
+func attr(name string, v any) message {
+	m := message{}.text(1, name)
+	switch t := v.(type) {
+	case float32:
+		return m.float(2, t).varint(20, 1)
+	case int64:
+		return m.varint(3, t).varint(20, 2)
+	case string:
+		return m.text(4, t).varint(20, 3)
+	}
+	panic("onnx: attribute of unknown type")
+}
+
+// valueInfo is a ValueInfoProto of a float tensor whose first dimension is the batch.
+func valueInfo(name string, shape []int) message {
+	dims := message{}.bytes(1, message{}.text(2, "batch"))
+	for _, d := range shape {
+		dims = dims.bytes(1, message{}.varint(1, int64(d)))
+	}
+	typ := message{}.bytes(1, message{}.varint(1, typeFloat).bytes(2, dims))
+	return message{}.text(1, name).bytes(2, typ)
+}

@@ -1,0 +1,37 @@
+// Package stdlib is the table of all kinds: what `dataset csv`, `train supervised` and the rest are. A kind lives in a folder
+// of its own, stdlib/<family>/<type>, and is here by one line.
+package stdlib
+
+import (
+	"mbuild.dev/mbuild/executor"
+	"mbuild.dev/mbuild/stdlib/dataset/csv"
+	"mbuild.dev/mbuild/stdlib/dataset/synthetic"
+	"mbuild.dev/mbuild/stdlib/eval/classification"
+	"mbuild.dev/mbuild/stdlib/eval/regression"
+	"mbuild.dev/mbuild/stdlib/model/layers"
+	"mbuild.dev/mbuild/stdlib/pass/cast"
+	"mbuild.dev/mbuild/stdlib/pass/prune"
+	"mbuild.dev/mbuild/stdlib/pass/quantize"
+	"mbuild.dev/mbuild/stdlib/step/exec"
+	"mbuild.dev/mbuild/stdlib/target/onnx"
+	"mbuild.dev/mbuild/stdlib/target/safetensors"
+	"mbuild.dev/mbuild/stdlib/train/supervised"
+)
+
+// Kinds is the table.
+func Kinds() []*executor.Kind {
+	return []*executor.Kind{
+		csv.Kind,
+		synthetic.Kind,
+		layers.Kind,
+		supervised.Kind,
+		prune.Kind,
+		quantize.Kind,
+		cast.Kind,
+		classification.Kind,
+		regression.Kind,
+		safetensors.Kind,
+		onnx.Kind,
+		exec.Kind,
+	}
+}

@@ -1,0 +1,65 @@
+// Package target is what the kinds of the family target share: an action that turns a model into a file, which apply puts at
+// its path once every gate it names has passed.
+package target
+
+import (
+	"context"
+	"os"
+	"path"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+
+	"mbuild.dev/mbuild/executor"
+	"mbuild.dev/mbuild/lang/schema"
+	"mbuild.dev/mbuild/planner"
+	"mbuild.dev/mbuild/stdlib/artifact/bundle"
+)
+
+// Kind makes a kind of the family from its schema, the media type of its file, and what writes it.
+func Kind(typ string, table *schema.Kind, mediaType string, encode func(*bundle.Model) ([]byte, error)) *executor.Kind {
+	return &executor.Kind{
+		Kind: planner.Kind{
+			Family: "target", Type: typ, Version: 1, Schema: table, Determinism: planner.Bitwise,
+			Outputs: []planner.Output{{Name: "artifact", Type: "artifact", MediaType: mediaType}},
+			Lower:   func(l *planner.Lowering) hcl.Diagnostics { return lowerBlock(l, mediaType) },
+		},
+		Runs: map[string]executor.Run{"": {InProcess: true, Func: func(_ context.Context, job *executor.Job) error {
+			m, err := bundle.Read(job.In("model"))
+			if err != nil {
+				return err
+			}
+			b, err := encode(m)
+			if err != nil {
+				return &executor.Failure{Code: "misfit", Summary: "Model cannot be exported", Attr: "from", Detail: err.Error() + "."}
+			}
+			job.Metrics["bytes"] = float64(len(b))
+			return os.WriteFile(job.Out("artifact"), b, 0o644)
+		}}},
+	}
+}
+
+func lowerBlock(l *planner.Lowering, mediaType string) hcl.Diagnostics {
+	p, _ := l.Attr("path").(string)
+	switch clean := path.Clean(p); {
+	case p == "" || clean == ".":
+		l.Errorf("path", "bad-path", "Invalid path", "path is empty; it must name a file inside the project, for example \"dist/model\".")
+	case path.IsAbs(p) || clean == ".." || strings.HasPrefix(clean, "../") || strings.Contains(p, `\`):
+		l.Errorf("path", "outside-project", "Path outside the project", "path is %q; it must be relative and stay inside the directory of the spec.", p)
+	case strings.HasSuffix(p, "/"):
+		l.Errorf("path", "bad-path", "Invalid path", "path is %q, a directory; it must name a file.", p)
+	case clean == ".mbuild" || strings.HasPrefix(clean, ".mbuild/"):
+		l.Errorf("path", "bad-path", "Invalid path", "path is %q; .mbuild is mbuild's own directory.", p)
+	case strings.HasSuffix(clean, ".mbuild.hcl") || strings.HasSuffix(clean, ".mbuild.cue"):
+		l.Errorf("path", "bad-path", "Invalid path", "path is %q, the name of a spec file.", p)
+	}
+	in, ok := l.Input("model", "from")
+	if !ok || l.Diagnostics().HasErrors() {
+		return l.Diagnostics()
+	}
+	a := l.Emit("", planner.Action{Inputs: []planner.Input{in}, Gates: l.Gates("gates"),
+		Outputs: []planner.OutputDecl{{Name: "artifact", MediaType: mediaType}}})
+	l.Bind("artifact", a, "artifact")
+	l.Artifact(a, "artifact", p)
+	return l.Diagnostics()
+}
