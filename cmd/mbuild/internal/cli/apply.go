@@ -1,0 +1,228 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"mbuild.dev/mbuild/cmd/mbuild/internal/contract"
+	"mbuild.dev/mbuild/executor"
+	"mbuild.dev/mbuild/executor/worker"
+	"mbuild.dev/mbuild/planner"
+)
+
+func (a *app) applyCmd() *cobra.Command {
+	var f planFlags
+	var approve, keepGoing bool
+	var jobs int
+	c := &cobra.Command{
+		Use:   "apply [PLANFILE]",
+		Short: "Run what is missing, judge the gates, write the artifacts",
+		Long:  "apply plans, asks, runs what is not cached, and writes the artifacts whose gates have passed. Interrupted, it leaves a\nconsistent store, and the next apply goes on after the last finished action.",
+		Args:  cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var saved *planFile
+			if len(args) == 1 {
+				var err error
+				if saved, err = readPlanFile(args[0]); err != nil {
+					return err
+				}
+				a.dir, a.vars, a.varFiles, f.targets, f.replace = saved.Dir, saved.Vars, saved.VarFiles, saved.Targets, saved.Replace
+			}
+			start := time.Now()
+			w, err := a.makePlan(cmd.Context(), f)
+			if interrupted(cmd.Context(), err) {
+				a.code = exitInterrupted
+			}
+			if err != nil {
+				return a.failEarly(start, err)
+			}
+			if w.plan == nil {
+				return a.failDiagnostics(start, w)
+			}
+			if saved != nil && !same(saved.Plan, contract.PlanOf(w.plan, Version, specDigest(w.spec), w.diags)) {
+				a.code = exitStale
+				return a.failEarly(start, fmt.Errorf("the plan %s is stale: spec, sources or store have changed since. Make a new one with mbuild plan -out", args[0]))
+			}
+			if err := a.approve(w, approve || saved != nil); err != nil {
+				return a.failEarly(start, err)
+			}
+			return a.run(cmd.Context(), w, executor.Options{Jobs: jobs, KeepGoing: keepGoing, NoCache: f.noCache})
+		},
+	}
+	f.add(c)
+	c.Flags().BoolVar(&approve, "auto-approve", false, "do not ask")
+	c.Flags().IntVarP(&jobs, "jobs", "j", 0, "actions at a time (default: number of CPUs)")
+	c.Flags().BoolVar(&keepGoing, "keep-going", false, "after a failure go on with what does not depend on it")
+	return c
+}
+
+// approve shows the plan and asks, unless nothing would run or the answer was given.
+func (a *app) approve(w *work, given bool) error {
+	if !a.json {
+		a.view().Diagnostics(w.diags, w.spec.Files)
+		if !w.plan.Empty() {
+			a.view().Plan(w.plan)
+		}
+	}
+	if given || w.plan.Empty() {
+		return nil
+	}
+	f, ok := a.stdin.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) || a.json {
+		return errors.New("standard input is no terminal, so apply cannot ask. Use -auto-approve, or make a plan file first: mbuild plan -out FILE, mbuild apply FILE")
+	}
+	fmt.Fprint(a.stdout, "\nRun this? Only \"yes\" is taken as yes: ")
+	line, _ := bufio.NewReader(f).ReadString('\n')
+	if strings.TrimSpace(line) != "yes" {
+		return errors.New("not approved; nothing was run")
+	}
+	return nil
+}
+
+// run executes the plan and prints what happens.
+func (a *app) run(ctx context.Context, w *work, opts executor.Options) error {
+	pool := worker.NewPool()
+	defer pool.Close()
+	project := executor.NewArtifacts(a.dir, w.project.Artifacts)
+	opts.Kinds, opts.Store, opts.Runner, opts.Record, opts.Project, opts.Scratch = a.kinds, w.store, pool, w.project.Record, project, w.store.Scratch()
+	var finish func(*executor.Result)
+	if a.json {
+		opts.Events, finish = a.jsonEvents(w.plan)
+	} else {
+		live := a.view().Live(w.plan, w.spec.Files)
+		opts.Events, finish = live.Event, live.Close
+	}
+	w.remember(true)
+	res, diags := executor.Apply(ctx, w.plan, opts)
+	w.project.Artifacts = project.Known()
+	if len(res.Artifacts) > 0 {
+		if err := w.project.SaveArtifacts(); err != nil {
+			fmt.Fprintf(a.stderr, "Warning: %v\n", err)
+		}
+	}
+	w.remember(false)
+	a.code = exitCode(res, diags.HasErrors())
+	finish(res)
+	if a.code != exitOK {
+		return errReported
+	}
+	return nil
+}
+
+// remember keeps the record: what is about to run before an apply, so that an interrupted one can be told from new work, and
+// the keys after it. Where nothing ran nothing changes.
+func (w *work) remember(before bool) {
+	r := w.project.Record
+	if before {
+		if w.plan.Summary.Build+w.plan.Summary.Unknown == 0 {
+			return
+		}
+		r.Running = nil
+		for _, s := range w.plan.Steps {
+			if s != nil && s.Status == planner.Build {
+				r.Running = append(r.Running, s.Addr)
+			}
+		}
+		w.project.SaveRecord()
+		return
+	}
+	if w.plan.Summary.Build+w.plan.Summary.Unknown == 0 && !w.stale() {
+		return
+	}
+	r.Running = nil
+	for _, b := range w.plan.Blocks {
+		r.Keep(b.Block)
+	}
+	w.project.SaveRecord()
+}
+
+// stale reports that a block is not in the record as it is now: renamed, or applied by another project.
+func (w *work) stale() bool {
+	for _, s := range w.plan.Steps {
+		if s != nil && s.PriorKey != s.Key {
+			return true
+		}
+	}
+	return false
+}
+
+func exitCode(res *executor.Result, failed bool) int {
+	counts := gateCounts(res)
+	switch {
+	case res.Interrupted:
+		return exitInterrupted
+	case failed:
+		return exitError
+	case counts.Fail > 0:
+		return exitGateFailed
+	case counts.Inconclusive > 0:
+		return exitInconclusive
+	}
+	return exitOK
+}
+
+func gateCounts(res *executor.Result) contract.Gates {
+	var g contract.Gates
+	for _, r := range res.Gates {
+		switch r.Verdict {
+		case planner.Pass:
+			g.Pass++
+		case planner.Fail:
+			g.Fail++
+		default:
+			g.Inconclusive++
+		}
+	}
+	return g
+}
+
+// jsonEvents writes one object a line.
+func (a *app) jsonEvents(p *planner.Plan) (func(executor.Event), func(*executor.Result)) {
+	enc := json.NewEncoder(a.stdout)
+	enc.SetEscapeHTML(false)
+	now := func() string { return contract.Stamp(time.Now()) }
+	enc.Encode(contract.Event{Type: "version", Time: now(), Mbuild: Version, FormatVersion: contract.FormatVersion})
+	enc.Encode(contract.Event{Type: "plan_summary", Time: now(), Summary: &p.Summary})
+	return func(e executor.Event) { enc.Encode(contract.EventOf(e)) }, func(res *executor.Result) {
+		enc.Encode(contract.Complete{Type: "apply_complete", Time: now(), Built: res.Built, Cached: res.Cached, Failed: res.Failed, Skipped: res.Skipped,
+			Gates: gateCounts(res), Seconds: res.Seconds, ExitCode: a.code})
+	}
+}
+
+// failEarly ends an apply that never began; under -json with the lines that always come.
+func (a *app) failEarly(start time.Time, err error) error {
+	if a.code == exitOK {
+		a.code = exitError
+	}
+	if !a.json {
+		return err
+	}
+	enc := json.NewEncoder(a.stdout)
+	now := contract.Stamp(time.Now())
+	enc.Encode(contract.DiagnosticLine{Type: "diagnostic", Time: now, Diagnostic: contract.Diagnostic{Severity: "error", Code: "apply", Summary: "Apply did not begin", Detail: err.Error()}})
+	enc.Encode(contract.Complete{Type: "apply_complete", Time: now, Seconds: time.Since(start).Seconds(), ExitCode: a.code})
+	return errReported
+}
+
+func (a *app) failDiagnostics(start time.Time, w *work) error {
+	if !a.json {
+		return a.report(w.spec, w.diags)
+	}
+	a.code = exitError
+	enc := json.NewEncoder(a.stdout)
+	now := contract.Stamp(time.Now())
+	for _, d := range w.diags {
+		enc.Encode(contract.DiagnosticLine{Type: "diagnostic", Time: now, Diagnostic: contract.DiagnosticOf(d)})
+	}
+	enc.Encode(contract.Complete{Type: "apply_complete", Time: now, Seconds: time.Since(start).Seconds(), ExitCode: a.code})
+	return errReported
+}

@@ -1,0 +1,152 @@
+// Package cli is the command line of mbuild: one file a command. It puts the layers together (lang, planner, executor) and
+// leaves what is printed to package view and what machines read to package contract.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"mbuild.dev/mbuild/cmd/mbuild/internal/view"
+	"mbuild.dev/mbuild/executor"
+	"mbuild.dev/mbuild/executor/worker"
+	"mbuild.dev/mbuild/stdlib"
+)
+
+// Version of mbuild.
+const Version = "0.1.0"
+
+// The exit codes.
+const (
+	exitOK           = 0
+	exitError        = 1
+	exitChanges      = 2
+	exitGateFailed   = 3
+	exitInconclusive = 4
+	exitStale        = 7
+	exitInterrupted  = 8
+)
+
+// app is what the commands share: streams and global flags.
+type app struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	kinds          *executor.Table
+
+	dir      string
+	json     bool
+	noColor  bool
+	verbose  bool
+	quiet    bool
+	vars     []string
+	varFiles []string
+	backend  string
+
+	code int // exit code of a command that ended without error
+}
+
+// silent is an error whose diagnostics have been printed.
+var errReported = errors.New("reported")
+
+// Main runs mbuild and returns the exit code.
+func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) (code int) {
+	kinds := executor.NewTable(stdlib.Kinds()...)
+	if len(args) == 1 && args[0] == worker.Arg {
+		os.Stdout = os.Stderr // standard output is the protocol; what anything prints goes to the log
+		return worker.Serve(kinds, stdin, stdout)
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			fmt.Fprintf(stderr, "Error: mbuild failed by its own fault: %v\n%s", p, debug.Stack())
+			code = exitError
+		}
+	}()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, kinds: kinds}
+	root := a.root()
+	root.SetArgs(a.normalise(root, append(envArgs(args), args...)))
+	if err := root.ExecuteContext(ctx); err != nil {
+		if !errors.Is(err, errReported) {
+			a.printError(err)
+		}
+		if a.code == exitOK {
+			a.code = exitError
+		}
+	}
+	return a.code
+}
+
+func (a *app) printError(err error) {
+	if a.json {
+		fmt.Fprintf(a.stderr, "{\"error\":%q}\n", err.Error())
+		return
+	}
+	fmt.Fprintf(a.stderr, "Error: %v\n", err)
+}
+
+// envArgs are the flags that the environment adds: to all commands, and to one.
+func envArgs(args []string) []string { return strings.Fields(os.Getenv("MBUILD_CLI_ARGS")) }
+
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "mbuild",
+		Short:         "A declarative build system for models",
+		Long:          "mbuild builds what the spec files of a directory describe: data, architecture, training, passes, evaluation gates and\ntargets. plan says what would run and why; apply runs what is missing, and nothing twice.",
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	root.SetIn(a.stdin)
+	root.SetOut(a.stdout)
+	root.SetErr(a.stderr)
+	f := root.PersistentFlags()
+	f.StringVarP(&a.dir, "chdir", "C", ".", "directory of the spec")
+	f.BoolVar(&a.json, "json", false, "write JSON for machines to standard output")
+	f.BoolVar(&a.noColor, "no-color", false, "print without colour")
+	f.BoolVarP(&a.verbose, "verbose", "v", false, "print cached blocks too")
+	f.BoolVar(&a.quiet, "quiet", false, "print results and errors only")
+	f.StringArrayVar(&a.vars, "var", nil, "`name=value` of a variable; may be repeated")
+	f.StringArrayVar(&a.varFiles, "var-file", nil, "`file` with values of variables; may be repeated")
+	f.StringVar(&a.backend, "backend", "", "compute backend (default: MBUILD_BACKEND, then the spec's, then go)")
+	root.AddCommand(a.validateCmd(), a.planCmd(), a.applyCmd(), a.showCmd(), a.outputCmd(), a.whyCmd(), a.versionCmd(), a.kindsCmd())
+	root.InitDefaultCompletionCmd()
+	return root
+}
+
+// normalise lets -flag stand for --flag, as Terraform does.
+func (a *app) normalise(root *cobra.Command, args []string) []string {
+	long := map[string]bool{"help": true}
+	collect := func(fs *pflag.FlagSet) { fs.VisitAll(func(f *pflag.Flag) { long[f.Name] = true }) }
+	collect(root.PersistentFlags())
+	for _, c := range root.Commands() {
+		collect(c.Flags())
+	}
+	out := make([]string, len(args))
+	for i, arg := range args {
+		out[i] = arg
+		if arg == "--" {
+			copy(out[i:], args[i:])
+			break
+		}
+		if len(arg) > 2 && arg[0] == '-' && arg[1] != '-' {
+			if name, _, _ := strings.Cut(arg[1:], "="); long[name] {
+				out[i] = "-" + arg
+			}
+		}
+	}
+	return out
+}
+
+// view returns the printer for people.
+func (a *app) view() *view.View {
+	return view.New(a.stdout, a.stderr, view.Options{NoColor: a.noColor, Verbose: a.verbose, Quiet: a.quiet})
+}

@@ -1,0 +1,188 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+
+	"mbuild.dev/mbuild/cache"
+	"mbuild.dev/mbuild/cache/disk"
+	"mbuild.dev/mbuild/cmd/mbuild/internal/contract"
+	"mbuild.dev/mbuild/executor/mlx"
+	"mbuild.dev/mbuild/lang"
+	"mbuild.dev/mbuild/lang/value"
+	"mbuild.dev/mbuild/planner"
+	"mbuild.dev/mbuild/planner/project"
+)
+
+// request says where the spec is and what its variables are.
+func (a *app) request() (lang.Request, error) {
+	r := lang.Request{Dir: a.dir, Kinds: a.kinds.Planner, VarFiles: a.varFiles, Env: os.LookupEnv}
+	for _, v := range a.vars {
+		name, val, ok := strings.Cut(v, "=")
+		if !ok {
+			return r, fmt.Errorf("-var %q: write name=value", v)
+		}
+		r.Vars = append(r.Vars, lang.VarArg{Name: name, Value: val})
+	}
+	return r, nil
+}
+
+// load reads the spec and lowers it.
+func (a *app) load(ctx context.Context) (*lang.Spec, *planner.Graph, hcl.Diagnostics, error) {
+	r, err := a.request()
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	spec, diags := lang.Load(ctx, r)
+	if diags.HasErrors() {
+		return spec, nil, diags, nil
+	}
+	graph, d := planner.Lower(spec, a.kinds.Planner)
+	return spec, graph, append(diags, d...), nil
+}
+
+// work is a plan with what it was made of.
+type work struct {
+	spec    *lang.Spec
+	plan    *planner.Plan
+	project *project.Project
+	store   *disk.Store
+	diags   hcl.Diagnostics
+}
+
+// planFlags are the flags that plan and apply share.
+type planFlags struct {
+	targets []string
+	replace []string
+	noCache bool
+}
+
+// makePlan loads, takes the snapshot and plans. Diagnostics with errors leave plan nil.
+func (a *app) makePlan(ctx context.Context, f planFlags) (*work, error) {
+	spec, graph, diags, err := a.load(ctx)
+	if err != nil {
+		return nil, err
+	}
+	w := &work{spec: spec, diags: diags}
+	if diags.HasErrors() {
+		return w, nil
+	}
+	tc, err := a.toolchain(spec)
+	if err != nil {
+		return nil, err
+	}
+	w.project = project.Open(a.dir)
+	for _, text := range w.project.Warnings {
+		fmt.Fprintf(a.stderr, "Warning: %s\n", text)
+	}
+	if w.store, err = openStore(); err != nil {
+		return nil, err
+	}
+	snap, d := planner.TakeSnapshot(ctx, a.dir, graph.Files, w.project.Stats)
+	w.diags = append(w.diags, d...)
+	if d.HasErrors() {
+		return w, nil
+	}
+	if changed(w.project.Stats, snap.Stats) {
+		w.project.Stats = snap.Stats
+		w.project.SaveStats() // a read-only project only loses time
+	}
+	w.plan, err = planner.Make(ctx, planner.Request{Graph: graph, Snapshot: snap, Store: w.store, Toolchain: tc,
+		Last: w.project.Record, Targets: f.targets, Replace: f.replace, NoCache: f.noCache})
+	if err != nil {
+		return nil, err
+	}
+	w.plan.FindDrift(w.project.Artifacts)
+	return w, nil
+}
+
+func changed(a, b map[string]planner.FileStat) bool {
+	if len(a) != len(b) {
+		return true
+	}
+	for k, v := range b {
+		if a[k] != v {
+			return true
+		}
+	}
+	return false
+}
+
+// toolchain is the backend that was asked for: -backend, MBUILD_BACKEND, the spec, go.
+func (a *app) toolchain(spec *lang.Spec) (planner.Toolchain, error) {
+	name := mlx.Go
+	for _, n := range []string{a.backend, os.Getenv("MBUILD_BACKEND"), spec.Settings.Backend} {
+		if n != "" {
+			name = n
+			break
+		}
+	}
+	fp, err := mlx.Fingerprint(name)
+	return planner.Toolchain{Backend: name, Fingerprint: fp, Platform: runtime.GOOS + "/" + runtime.GOARCH}, err
+}
+
+// openStore opens $MBUILD_CACHE, else the user's cache directory.
+func openStore() (*disk.Store, error) {
+	dir := os.Getenv("MBUILD_CACHE")
+	if dir == "" {
+		base, err := os.UserCacheDir()
+		if err != nil {
+			return nil, fmt.Errorf("there is no cache directory for this user (%w): set MBUILD_CACHE", err)
+		}
+		dir = filepath.Join(base, "mbuild")
+	}
+	return disk.Open(dir)
+}
+
+// report prints diagnostics and returns errReported when there are errors.
+func (a *app) report(spec *lang.Spec, diags hcl.Diagnostics) error {
+	var files map[string]*hcl.File
+	if spec != nil {
+		files = spec.Files
+	}
+	a.view().Diagnostics(diags, files)
+	if diags.HasErrors() {
+		return errReported
+	}
+	return nil
+}
+
+// writeJSON writes one document to standard output.
+func (a *app) writeJSON(v any) error {
+	enc := json.NewEncoder(a.stdout)
+	enc.SetIndent("", "  ")
+	enc.SetEscapeHTML(false)
+	return enc.Encode(v)
+}
+
+// specDigest is the digest of what the spec means.
+func specDigest(spec *lang.Spec) string {
+	blocks := make([]any, len(spec.Blocks))
+	for i, b := range spec.Blocks {
+		blocks[i] = map[string]any{"address": b.Addr.String(), "attrs": b.Attrs}
+	}
+	enc, err := value.Canonical(blocks)
+	if err != nil {
+		return ""
+	}
+	return cache.Sum(enc).String()
+}
+
+// failedPlanJSON is the document of a plan that could not be made.
+func failedPlanJSON(w *work) *contract.Plan {
+	return &contract.Plan{FormatVersion: contract.FormatVersion, MbuildVersion: Version, Variables: map[string]any{}, Blocks: []contract.Block{},
+		Actions: []contract.Action{}, Drift: []planner.Drift{}, Diagnostics: contract.Diagnostics(w.diags)}
+}
+
+// lastPart of the text of an error that wraps context cancellation.
+func interrupted(ctx context.Context, err error) bool {
+	return err != nil && errors.Is(err, ctx.Err()) && ctx.Err() != nil
+}

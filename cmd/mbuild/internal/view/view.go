@@ -1,0 +1,290 @@
+// Package view prints for people: diagnostics, plans, the progress and the end of an apply. It computes nothing; package
+// contract is for machines.
+package view
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os"
+	"sort"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+	"golang.org/x/term"
+
+	"mbuild.dev/mbuild/lang"
+	"mbuild.dev/mbuild/lang/schema"
+	"mbuild.dev/mbuild/planner"
+)
+
+// Options are the flags about printing.
+type Options struct{ NoColor, Verbose, Quiet bool }
+
+// View prints to two streams.
+type View struct {
+	out, err io.Writer
+	opts     Options
+	tty      bool
+	width    int
+}
+
+// New returns a View. It colours and moves the cursor on a terminal only, and not under NO_COLOR or CI.
+func New(out, err io.Writer, opts Options) *View {
+	v := &View{out: out, err: err, opts: opts, width: 100}
+	if f, ok := out.(*os.File); ok && term.IsTerminal(int(f.Fd())) && os.Getenv("CI") == "" {
+		v.tty = true
+		if w, _, err := term.GetSize(int(f.Fd())); err == nil && w > 20 {
+			v.width = w
+		}
+	}
+	if os.Getenv("NO_COLOR") != "" || !v.tty {
+		v.opts.NoColor = true
+	}
+	return v
+}
+
+const (
+	red    = "31"
+	green  = "32"
+	yellow = "33"
+	bold   = "1"
+	faint  = "2"
+)
+
+func (v *View) paint(colour, s string) string {
+	if v.opts.NoColor {
+		return s
+	}
+	return "\x1b[" + colour + "m" + s + "\x1b[0m"
+}
+
+// Diagnostics prints problems to the error stream, with the line each is about.
+func (v *View) Diagnostics(diags hcl.Diagnostics, files map[string]*hcl.File) {
+	for _, d := range diags {
+		fmt.Fprint(v.err, v.Diagnostic(d, files))
+	}
+}
+
+// Diagnostic is the text of one problem.
+func (v *View) Diagnostic(d *hcl.Diagnostic, files map[string]*hcl.File) string {
+	var b strings.Builder
+	word, colour := "Error", red
+	if d.Severity == hcl.DiagWarning {
+		word, colour = "Warning", yellow
+	}
+	fmt.Fprintf(&b, "%s %s\n", v.paint(colour, word+":"), v.paint(bold, d.Summary))
+	if r := d.Subject; r != nil && r.Filename != "" {
+		b.WriteString("  " + r.String())
+		if addr, err := lang.ParseAddr(lang.ExtraOf(d).Address); err == nil {
+			fmt.Fprintf(&b, ", in %s %q %q%s", addr.Family, addr.Type, addr.Name, addr.Key)
+		}
+		b.WriteString(":\n")
+		if f := files[r.Filename]; f != nil {
+			v.snippet(&b, f.Bytes, *r)
+		}
+	}
+	b.WriteString(d.Detail + "\n\n")
+	return b.String()
+}
+
+// snippet prints the line a range begins in.
+func (v *View) snippet(b *strings.Builder, src []byte, r hcl.Range) {
+	sc := bufio.NewScanner(strings.NewReader(string(src)))
+	sc.Buffer(nil, 1<<20)
+	for n := 1; sc.Scan(); n++ {
+		if n == r.Start.Line {
+			line := sc.Text()
+			if len(line) > 200 {
+				line = strings.ToValidUTF8(line[:200], "") + "…"
+			}
+			fmt.Fprintf(b, "  %d: %s\n", n, line)
+			return
+		}
+	}
+}
+
+var symbols = map[planner.Status]string{planner.Cached: "=", planner.Extend: ">", planner.Unknown: "?", planner.Blocked: "!"}
+
+// Plan prints a plan.
+func (v *View) Plan(p *planner.Plan) {
+	if v.opts.Quiet {
+		return
+	}
+	width := 10
+	for _, b := range p.Blocks {
+		if b.Status != planner.Cached || v.opts.Verbose {
+			width = max(width, len(b.Block.Addr.String()))
+		}
+	}
+	for _, b := range p.Blocks {
+		if b.Status != planner.Cached || v.opts.Verbose {
+			v.planBlock(b, min(width, 48))
+		}
+	}
+	for _, d := range p.Drift {
+		fmt.Fprintf(v.out, "  ~ %s  %s: will be written again\n", d.Path, d.Change)
+	}
+	s := p.Summary
+	if p.Empty() {
+		fmt.Fprintf(v.out, "Nothing to run: %d actions cached%s.\n", s.Cached, blockedText(s))
+		return
+	}
+	fmt.Fprintf(v.out, "Plan: %d to run, %d known after them, %d cached%s.", s.Build, s.Unknown, s.Cached, blockedText(s))
+	if t := estimate(p); t != "" {
+		fmt.Fprintf(v.out, "  %s", t)
+	}
+	fmt.Fprintln(v.out)
+}
+
+func blockedText(s planner.Summary) string {
+	if s.Blocked == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", %d blocked", s.Blocked)
+}
+
+func (v *View) planBlock(b *planner.BlockStep, width int) {
+	symbol, colour := symbols[b.Status], faint
+	if b.Status == planner.Build {
+		symbol, colour = "~", yellow
+		for _, r := range b.Reasons {
+			switch r.Code {
+			case "new":
+				symbol, colour = "+", green
+			case "forced":
+				symbol = "-/+"
+			}
+		}
+	}
+	if b.Status == planner.Extend {
+		colour = green
+	}
+	if b.Status == planner.Blocked {
+		colour = red
+	}
+	fmt.Fprintf(v.out, "%s %-*s  %-8s %s\n", v.paint(colour, fmt.Sprintf("%3s", symbol)), width, b.Block.Addr, word(b), v.blockText(b))
+}
+
+func word(b *planner.BlockStep) string {
+	if b.Status == planner.Unknown {
+		return "after"
+	}
+	return string(b.Status)
+}
+
+// blockText says why, in a few words.
+func (v *View) blockText(b *planner.BlockStep) string {
+	switch b.Status {
+	case planner.Unknown:
+		return "known after " + strings.Join(sources(b), ", ")
+	case planner.Cached:
+		return ""
+	}
+	var parts []string
+	for i, r := range b.Reasons {
+		if i == 3 {
+			parts = append(parts, fmt.Sprintf("and %d more", len(b.Reasons)-3))
+			break
+		}
+		parts = append(parts, ReasonText(r))
+	}
+	text := strings.Join(parts, ", ")
+	c := b.Counts
+	if len(b.Steps) > 1 {
+		text += fmt.Sprintf(" (%d cached, %d to run)", c.Cached, c.Build+c.Unknown)
+	}
+	return text
+}
+
+// sources are the blocks that an unknown block waits for.
+func sources(b *planner.BlockStep) []string {
+	seen := map[string]bool{}
+	var out []string
+	for _, s := range b.Steps {
+		s.Dependencies(func(a *planner.Action) {
+			if name := a.Block.Addr.String(); a.Block != b.Block && !seen[name] {
+				seen[name] = true
+				out = append(out, name)
+			}
+		})
+	}
+	if len(out) > 3 {
+		out = append(out[:3], "…")
+	}
+	return out
+}
+
+// ReasonText is one reason in words.
+func ReasonText(r planner.Reason) string {
+	switch r.Code {
+	case "attribute":
+		return fmt.Sprintf("%s: %s -> %s", r.Path, shown(r.Before), shown(r.After))
+	case "input":
+		if r.From != "" {
+			return r.From + " changed"
+		}
+		return "input " + r.Path + " changed"
+	case "kind_version":
+		return fmt.Sprintf("kind: %v -> %v", r.Before, r.After)
+	case "toolchain":
+		return "toolchain: " + toolchain(r.Before, r.After)
+	case "lost":
+		return "its bytes are gone from the store"
+	case "forced":
+		return "asked for"
+	case "gate":
+		return r.From + " has not passed"
+	}
+	return r.Code
+}
+
+// toolchain names what differs between two fingerprints.
+func toolchain(before, after any) string { return fmt.Sprintf("%v -> %v", before, after) }
+
+func shown(v any) string {
+	if v == nil {
+		return "(none)"
+	}
+	return schema.Show(v)
+}
+
+// estimate sums up what steps to run are expected to cost.
+func estimate(p *planner.Plan) string {
+	var seconds float64
+	var store int64
+	known := false
+	for _, s := range p.Steps {
+		if s != nil && s.Status != planner.Cached && s.Estimate.Basis != "none" {
+			known = true
+			seconds += s.Estimate.Seconds
+			store += s.Estimate.StoreBytes
+		}
+	}
+	if !known {
+		return ""
+	}
+	return fmt.Sprintf("About %.1f s, +%s in the store.", max(seconds, 0.1), Bytes(store))
+}
+
+// Bytes prints a number of bytes with a decimal unit.
+func Bytes(n int64) string {
+	switch {
+	case n < 1000:
+		return fmt.Sprintf("%d B", n)
+	case n < 1e6:
+		return fmt.Sprintf("%.3g kB", float64(n)/1e3)
+	case n < 1e9:
+		return fmt.Sprintf("%.3g MB", float64(n)/1e6)
+	}
+	return fmt.Sprintf("%.3g GB", float64(n)/1e9)
+}
+
+func sortedKeys[T any](m map[string]T) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	sort.Strings(keys)
+	return keys
+}
