@@ -95,4 +95,3 @@ func digestText(v any) *string {
 	}
 	return contract.Text(d.String())
 }
-
