@@ -159,9 +159,6 @@ func join(path, k string) string {
 
 // equal compares values in normal form by their canonical text.
 func equal(a, b any) bool {
-	if a == nil || b == nil {
-		return a == nil && b == nil
-	}
 	ea, err1 := value.Canonical(a)
 	eb, err2 := value.Canonical(b)
 	return err1 == nil && err2 == nil && string(ea) == string(eb)

@@ -33,8 +33,15 @@ func (r *Record) Finish(addr string, key cache.ActionKey) {
 	}
 }
 
-// Keep notes the attributes of a block that was applied.
-func (r *Record) Keep(b *lang.Block) { r.Blocks[b.Addr.String()] = plainAttrs(b) }
+// Keep notes the attributes of a block that was applied, and reports whether they are new.
+func (r *Record) Keep(b *lang.Block) bool {
+	addr, attrs := b.Addr.String(), plainAttrs(b)
+	if equal(r.Blocks[addr], attrs) {
+		return false
+	}
+	r.Blocks[addr] = attrs
+	return true
+}
 
 // Prior is the key an action had before its present one; zero if there was none.
 func (r *Record) Prior(addr string) cache.ActionKey {

@@ -2,6 +2,7 @@ package schema
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 
@@ -75,7 +76,11 @@ func bound(b *Bound, op string) string {
 	if !b.Exclusive {
 		op += "="
 	}
-	return op + " " + strconv.FormatFloat(b.Value, 'g', -1, 64)
+	format := byte('g')
+	if b.Value == math.Trunc(b.Value) && math.Abs(b.Value) < 1e15 {
+		format = 'f'
+	}
+	return op + " " + strconv.FormatFloat(b.Value, format, -1, 64)
 }
 
 func describeValue(v any) string {

@@ -135,17 +135,17 @@ func (w *work) remember(before bool) {
 		w.project.SaveRecord()
 		return
 	}
-	if w.plan.Summary.Build+w.plan.Summary.Unknown == 0 && !w.stale() {
-		return
-	}
+	changed := w.plan.Summary.Build+w.plan.Summary.Unknown > 0 || w.stale()
 	r.Running = nil
 	for _, b := range w.plan.Blocks {
-		r.Keep(b.Block)
+		changed = r.Keep(b.Block) || changed
 	}
-	w.project.SaveRecord()
+	if changed {
+		w.project.SaveRecord()
+	}
 }
 
-// stale reports that a block is not in the record as it is now: renamed, or applied by another project.
+// stale reports that an action is not in the record as it is now: its block was renamed, or applied by another project.
 func (w *work) stale() bool {
 	for _, s := range w.plan.Steps {
 		if s != nil && s.PriorKey != s.Key {
