@@ -448,7 +448,7 @@ func labels(f *ast.Field) []string {
 // doc is the comment above a field.
 func doc(f *ast.Field) string {
 	var lines []string
-	for _, g := range f.Comments() {
+	for _, g := range ast.Comments(f) {
 		if g.Doc {
 			for _, c := range g.List {
 				lines = append(lines, strings.TrimPrefix(strings.TrimPrefix(c.Text, "//"), " "))

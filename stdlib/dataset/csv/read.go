@@ -99,7 +99,6 @@ type table struct {
 	classes  []int32   // number of appearance, of a label that is a category
 	rows     int
 	spill    *bufio.Writer
-	labelled bool // the type of the label is settled
 }
 
 func fail(code, attr, summary, format string, args ...any) error {

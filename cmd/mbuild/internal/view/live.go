@@ -24,7 +24,6 @@ type Live struct {
 	last    time.Time
 	gates   []executor.GateResult
 	arts    []executor.ArtifactResult
-	logs    bool
 }
 
 // blockState is how far a block is.
