@@ -199,7 +199,7 @@ func (e *exporter) activation(f, out, x string) string {
 	case "softmax":
 		return e.node("Softmax", out, in, attr("axis", int64(-1)))
 	}
-	return e.node("Identity", out, in)
+	return x
 }
 
 // batchNorm folds the running statistics: x scale + shift with scale = gamma / sqrt(variance + epsilon).
