@@ -71,6 +71,7 @@ func (m *module) variableAttr(v *variable, a *hclsyntax.Attribute) {
 		val, diags := a.Expr.Value(&hcl.EvalContext{Functions: m.functions})
 		if diags.HasErrors() {
 			m.report(problem("not-literal", a.Expr.Range(), "Default is no literal", "The default of a variable may not refer to anything."))
+			v.dflt = cty.UnknownVal(v.typ)
 			return
 		}
 		v.dflt = val
@@ -157,6 +158,9 @@ func (m *module) settleVariable(name string, v *variable) {
 	}
 	for _, b := range v.validations {
 		m.validate(name, v, b)
+	}
+	if !v.val.IsWhollyKnown() {
+		return
 	}
 	if v.sensitive {
 		m.spec.Variables[name] = "(sensitive)"
