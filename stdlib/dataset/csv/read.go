@@ -208,16 +208,10 @@ func (p *parser) run(first bool) error {
 
 // checkHeader refuses a first line that is data.
 func (p *parser) checkHeader(names []string) error {
-	seen := map[string]bool{}
-	numbers := 0
-	for _, n := range names {
-		if _, err := strconv.ParseFloat(strings.TrimSpace(n), 64); err == nil {
-			numbers++
-		}
-	}
-	if numbers == len(names) {
+	if numbers(names) == len(names) {
 		return fail("no-header", "header", "No header line", "The first line of %s is all numbers (%s, …), but header is true. Set header = false.", p.display, names[0])
 	}
+	seen := map[string]bool{}
 	for _, n := range names {
 		if seen[n] {
 			return fail("duplicate-column", "files", "Duplicate column", "%s:1: the column %q is there twice.", p.display, n)
@@ -253,19 +247,23 @@ func (p *parser) settle(names []string, first bool) error {
 	return nil
 }
 
-// headerByMistake refuses a first line of words over columns of numbers.
+// headerByMistake refuses a first line without any number over a second one with some.
 func (p *parser) headerByMistake() error {
-	if len(p.sample) < 2 {
+	if len(p.sample) < 2 || numbers(p.sample[0]) > 0 || numbers(p.sample[1]) == 0 {
 		return nil
 	}
-	for i, cell := range p.sample[0] {
-		_, err0 := strconv.ParseFloat(strings.TrimSpace(cell), 64)
-		_, err1 := strconv.ParseFloat(strings.TrimSpace(p.sample[1][i]), 64)
-		if err0 == nil || err1 != nil {
-			return nil // not a word over a number: data after all
+	return fail("header", "header", "Unexpected header line", "The first line of %s is words (%q, …) and the second has numbers, but header is false. Set header = true.", p.display, p.sample[0][0])
+}
+
+// numbers counts the cells that are numbers.
+func numbers(rec []string) int {
+	n := 0
+	for _, cell := range rec {
+		if _, err := strconv.ParseFloat(strings.TrimSpace(cell), 64); err == nil {
+			n++
 		}
 	}
-	return fail("header", "header", "Unexpected header line", "The first line of %s is words (%q, …) and the second is numbers, but header is false. Set header = true.", p.display, p.sample[0][0])
+	return n
 }
 
 func (p *parser) columnNames(header []string) []string {

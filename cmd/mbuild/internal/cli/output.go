@@ -41,7 +41,7 @@ func (a *app) outputCmd() *cobra.Command {
 				if s, ok := v.(string); ok {
 					fmt.Fprintln(a.stdout, s)
 				} else {
-					fmt.Fprintln(a.stdout, schema.Show(v))
+					fmt.Fprintln(a.stdout, jsonText(v))
 				}
 				return nil
 			}
@@ -49,7 +49,7 @@ func (a *app) outputCmd() *cobra.Command {
 				return a.writeJSON(all)
 			}
 			for _, n := range names {
-				fmt.Fprintf(a.stdout, "%s = %s\n", n, schema.Show(all[n]))
+				fmt.Fprintf(a.stdout, "%s = %s\n", n, jsonText(all[n]))
 			}
 			return nil
 		},
@@ -86,4 +86,13 @@ func resolve(p *planner.Plan, v any) any {
 		return out
 	}
 	return v
+}
+
+// jsonText is a value as canonical JSON.
+func jsonText(v any) string {
+	b, err := value.Canonical(v)
+	if err != nil {
+		return err.Error()
+	}
+	return string(b)
 }
