@@ -260,8 +260,8 @@ func (l *logBuffer) tail() string {
 	if len(lines) == 1 && lines[0] == "" {
 		return ""
 	}
-	if len(lines) > 20 {
-		lines = lines[len(lines)-20:]
+	if len(lines) > 40 {
+		lines = lines[len(lines)-40:]
 	}
 	return "  " + strings.Join(lines, "\n  ")
 }
