@@ -1,110 +1,67 @@
 // Package graph is the architecture of a model as data: named layers over named inputs, with the shapes and parameters that
 // follow from them. It is what `model layers` writes, what training, passes and evaluation read, and what the lowerings
-// (GoMLX in graph/mlx, ONNX in graph/onnx) translate.
+// (GoMLX in graph/mlx, ONNX in graph/onnx, plain loops in graph/reference) translate.
 //
-// It does not know weights, backends or files. The nouns: Graph, Input, Layer (one row of the table of ops), Param, Info
-// (what Infer derives). The invariant: a Graph that Infer accepts can be lowered; everything a lowering needs is in its Info.
+// It does not know weights, backends or files. The nouns: Graph, Input, Layer (an op of the table Ops), Param, Info (what
+// Infer derives), Error (why a graph does not fit together).
 //
-// To add an op, add a row to ops and a case to each lowering; their tests go over the whole table.
+// The invariant: of a Graph that Infer accepts, every layer stands after what it takes, every name is a name (CheckName), and
+// every shape, type and parameter is known and of a bounded size. A lowering needs nothing but the graph and its Info, and
+// checks nothing again.
+//
+// To add an op, add a row to Ops and a case to each lowering; their tests go over the whole table. Read next: ops.go for the
+// table, infer.go for what is derived, codec.go for the JSON.
 package graph
 
 import (
-	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
-
-	"mbuild.dev/mbuild/lang/value"
 )
 
 // MediaType is the media type of an encoded Graph.
 const MediaType = "application/vnd.mbuild.graph.v1+json"
 
-// DType is the type of a tensor's elements, in the words of safetensors.
-type DType string
-
-// The element types.
+// The quantisation schemes of a layer's weight. Both keep the weight as int8, symmetric, with one scale for each output
+// column: w[i][j] = weight[i][j] * weight_scale[j]. The bias stays as it is.
 const (
-	F32  DType = "F32"
-	F16  DType = "F16"
-	BF16 DType = "BF16"
-	I8   DType = "I8"
-	I32  DType = "I32"
-	I64  DType = "I64"
+	DynamicInt8    = "dynamic_int8"     // activations are quantised to uint8 as they come, and int8 multiplies uint8
+	WeightOnlyInt8 = "weight_only_int8" // the weight is scaled back before use; computation in float32
 )
 
-// Size is the size of one element in bytes.
-func (d DType) Size() int {
-	switch d {
-	case I8:
-		return 1
-	case F16, BF16:
-		return 2
-	case I64:
-		return 8
-	}
-	return 4
-}
-
-// The quantisation schemes of a layer's weight.
-const (
-	DynamicInt8    = "dynamic_int8"     // int8 weights, activations quantised to uint8 as they come
-	WeightOnlyInt8 = "weight_only_int8" // int8 weights, computation in float32
-)
-
-// Graph is an architecture.
+// Graph is an architecture: a directed graph without cycles, in an order that is already topological.
 type Graph struct {
 	Inputs  []Input  `json:"inputs"`
 	Layers  []Layer  `json:"layers"`
 	Outputs []string `json:"outputs"` // names of layers
 }
 
-// Input is a tensor that the model is given: [batch, Shape...]. The model sees x*Scale + Shift.
+// Input is a tensor that the model is given: [batch, Shape...]. The model sees x*Scale + Shift; the two are 1 and 0 for
+// inputs of whole numbers.
 type Input struct {
 	Name  string  `json:"name"`
-	Shape []int   `json:"shape"`
+	Shape []int   `json:"shape"` // without the batch dimension; at least one dimension, none below 1
 	DType DType   `json:"dtype"`
 	Scale float64 `json:"scale"`
 	Shift float64 `json:"shift"`
 }
 
-// Layer is one operation.
+// Layer is one operation. Its parameters are named in the weights by layer and parameter.
 type Layer struct {
 	Name   string         `json:"name"`
-	Op     string         `json:"op"`
-	Inputs []string       `json:"inputs"` // names of inputs or layers
-	Attrs  map[string]any `json:"attrs,omitempty"`
+	Op     string         `json:"op"`              // a name of Ops
+	Inputs []string       `json:"inputs"`          // names of inputs, or of layers that come before
+	Attrs  map[string]any `json:"attrs,omitempty"` // those of the op's row, in normal form (package value)
 	Quant  string         `json:"quant,omitempty"` // scheme of the weight, "" for none
-	Store  DType          `json:"store,omitempty"` // type that float parameters are kept in, "" for F32; computation is in F32
+	Store  DType          `json:"store,omitempty"` // F16 or BF16: what float parameters are kept in, "" for F32; computation is in F32
 }
 
-// Param is a parameter of a layer.
-type Param struct {
-	Name      string
-	Shape     []int
-	DType     DType
-	Init      Init
-	Trainable bool
-}
-
-// Init says how a parameter begins.
-type Init struct {
-	Kind          string // zeros, ones, glorot_uniform, he_normal
-	FanIn, FanOut int
-}
-
-// Size is the number of elements of a shape.
-func Size(shape []int) int {
-	n := 1
-	for _, d := range shape {
-		n *= d
-	}
-	return n
-}
-
-// Float returns a float attribute, or dflt.
+// Float returns a number attribute, or dflt.
 func (l *Layer) Float(name string, dflt float64) float64 {
 	switch v := l.Attrs[name].(type) {
 	case int64:
+		return float64(v)
+	case uint64:
 		return float64(v)
 	case float64:
 		return v
@@ -116,6 +73,17 @@ func (l *Layer) Float(name string, dflt float64) float64 {
 func (l *Layer) Int(name string) int {
 	v, _ := l.Attrs[name].(int64)
 	return int(v)
+}
+
+// Ints returns an attribute that is a list of whole numbers, or nil.
+func (l *Layer) Ints(name string) []int {
+	list, _ := l.Attrs[name].([]any)
+	var out []int
+	for _, v := range list {
+		n, _ := v.(int64)
+		out = append(out, int(n))
+	}
+	return out
 }
 
 // Text returns a string attribute, or dflt.
@@ -134,45 +102,7 @@ func (l *Layer) Flag(name string, dflt bool) bool {
 	return dflt
 }
 
-// Encode returns the graph as canonical JSON.
-func (g *Graph) Encode() ([]byte, error) {
-	enc, err := json.Marshal(g)
-	if err != nil {
-		return nil, err
-	}
-	v, err := value.Decode(enc)
-	if err != nil {
-		return nil, err
-	}
-	return value.Canonical(v)
-}
-
-// Decode reads what Encode wrote and infers it, so that what it returns is sound.
-func Decode(b []byte) (*Graph, *Info, error) {
-	g := new(Graph)
-	if err := json.Unmarshal(b, g); err != nil {
-		return nil, nil, fmt.Errorf("decoding a graph: %w", err)
-	}
-	for i := range g.Layers {
-		if g.Layers[i].Attrs != nil {
-			n, err := value.Norm(g.Layers[i].Attrs)
-			if err != nil {
-				return nil, nil, fmt.Errorf("decoding a graph: %w", err)
-			}
-			g.Layers[i].Attrs = n.(map[string]any)
-		}
-	}
-	info, err := Infer(g)
-	return g, info, err
-}
-
-// Clone returns a deep copy but for attribute values, which nobody changes.
-func (g *Graph) Clone() *Graph {
-	c := &Graph{Inputs: append([]Input(nil), g.Inputs...), Layers: append([]Layer(nil), g.Layers...), Outputs: append([]string(nil), g.Outputs...)}
-	return c
-}
-
-// Layer returns the layer called name, or nil.
+// Layer returns the layer called name, or nil. It points into the graph.
 func (g *Graph) Layer(name string) *Layer {
 	for i := range g.Layers {
 		if g.Layers[i].Name == name {
@@ -182,20 +112,62 @@ func (g *Graph) Layer(name string) *Layer {
 	return nil
 }
 
-// Error is an architecture that does not fit together.
-type Error struct {
-	Layer, Op string
-	Needs     string // "rank 2"
-	Got       string // `"conv1" gives [batch, 28, 28, 16]`
-	Fix       string // `add layer "flatten" before it`
+// Clone returns a copy that shares nothing but attribute values, which nobody changes.
+func (g *Graph) Clone() *Graph {
+	c := &Graph{Inputs: slices.Clone(g.Inputs), Layers: slices.Clone(g.Layers), Outputs: slices.Clone(g.Outputs)}
+	for i := range c.Inputs {
+		c.Inputs[i].Shape = slices.Clone(c.Inputs[i].Shape)
+	}
+	for i := range c.Layers {
+		l := &c.Layers[i]
+		l.Inputs = slices.Clone(l.Inputs)
+		if l.Attrs != nil {
+			attrs := make(map[string]any, len(l.Attrs))
+			for k, v := range l.Attrs {
+				attrs[k] = v
+			}
+			l.Attrs = attrs
+		}
+	}
+	return c
 }
 
-func (e *Error) Error() string {
-	s := fmt.Sprintf("layer %q %q needs %s, but %s", e.Op, e.Layer, e.Needs, e.Got)
-	if e.Fix != "" {
-		s += ": " + e.Fix
+// Connect fills in what a graph may leave out: a layer that names no inputs takes the one before it, the first layer the first
+// input; a graph that names no outputs gives its last layer.
+func (g *Graph) Connect() {
+	last := ""
+	if len(g.Inputs) > 0 {
+		last = g.Inputs[0].Name
 	}
-	return s
+	for i := range g.Layers {
+		l := &g.Layers[i]
+		if len(l.Inputs) == 0 && last != "" {
+			l.Inputs = []string{last}
+		}
+		last = l.Name
+	}
+	if len(g.Outputs) == 0 && len(g.Layers) > 0 {
+		g.Outputs = []string{last}
+	}
+}
+
+// maxName keeps a layer's file name below what file systems take.
+const maxName = 200
+
+// CheckName reports whether s may name an input or a layer: a letter or underscore, then letters, digits, underscores and
+// hyphens, at most 200 bytes. Such a name is also a file name, and the part of a tensor's name before a dot or slash.
+func CheckName(s string) bool {
+	if s == "" || len(s) > maxName {
+		return false
+	}
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '_'
+		if !letter && (i == 0 || !(c >= '0' && c <= '9' || c == '-')) {
+			return false
+		}
+	}
+	return true
 }
 
 // ShapeText prints a shape with its batch dimension: [batch, 28, 28].

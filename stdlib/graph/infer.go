@@ -1,80 +1,130 @@
 package graph
 
-import "fmt"
+import (
+	"fmt"
+	"maps"
+	"slices"
+)
 
 // Info is what follows from a Graph.
 type Info struct {
 	Shapes map[string][]int      // by input or layer, without the batch dimension
+	DTypes map[string]DType      // by input or layer
 	Layers map[string]*LayerInfo // by layer
 
-	Parameters int64 // elements of all parameters
+	Parameters int64 // elements of all parameters; a quantised weight counts with its scales
 	Trainable  int64 // of these, the ones that training changes
-	Bytes      int64 // of all parameters
+	Bytes      int64 // of all parameters, as they are stored
 	FLOPs      int64 // for one example, forward; a multiplication and an addition count as two
 }
 
 // LayerInfo is what follows for one layer.
 type LayerInfo struct {
-	In     [][]int
-	Out    []int
-	Params []Param
-	FLOPs  int64
+	In     [][]int // shapes of its inputs, without the batch dimension
+	Out    []int   // shape of its output, without the batch dimension
+	DType  DType   // type of its output
+	Params []Param // in the op's order; quantised and stored as the layer says
+	FLOPs  int64   // for one example
 }
 
-// Infer checks a graph and derives shapes, parameters and costs. Errors are *Error where a layer does not fit.
+// Param is a parameter of a layer.
+type Param struct {
+	Name      string
+	Shape     []int
+	DType     DType
+	Init      Init
+	Trainable bool
+}
+
+// Init says how a parameter begins: Kind is one of Inits, or "ones". The fans are those of a weight.
+type Init struct {
+	Kind          string
+	FanIn, FanOut int
+}
+
+// Infer checks a graph and derives shapes, types, parameters and costs. Its errors are *Error.
 func Infer(g *Graph) (*Info, error) {
-	info := &Info{Shapes: map[string][]int{}, Layers: map[string]*LayerInfo{}}
+	info := &Info{Shapes: map[string][]int{}, DTypes: map[string]DType{}, Layers: map[string]*LayerInfo{}}
 	if len(g.Inputs) == 0 {
-		return nil, fmt.Errorf("the model has no input: add input \"NAME\" { shape = [ … ] }")
-	}
-	for _, in := range g.Inputs {
-		if info.Shapes[in.Name] != nil {
-			return nil, fmt.Errorf("there are two inputs named %q", in.Name)
-		}
-		if len(in.Shape) == 0 || Size(in.Shape) <= 0 || Size(in.Shape) > 1<<30 {
-			return nil, fmt.Errorf("input %q has shape %v: each dimension must be at least 1", in.Name, in.Shape)
-		}
-		info.Shapes[in.Name] = in.Shape
+		return nil, &Error{Needs: "an input", Got: "it has none", Fix: `add input "NAME" { shape = [ … ] }`}
 	}
 	if len(g.Layers) == 0 {
-		return nil, fmt.Errorf("the model has no layers")
+		return nil, &Error{Needs: "a layer", Got: "it has none", Fix: `add layer "TYPE" "NAME" { … }`}
 	}
-	for i := range g.Layers {
-		if err := info.layer(&g.Layers[i]); err != nil {
+	for i := range g.Inputs {
+		if err := info.input(&g.Inputs[i]); err != nil {
 			return nil, err
 		}
 	}
-	for _, out := range g.Outputs {
-		if info.Layers[out] == nil {
-			return nil, fmt.Errorf("the output %q is no layer", out)
+	for i := range g.Layers {
+		if err := info.layer(g, i); err != nil {
+			return nil, err
 		}
 	}
 	if len(g.Outputs) == 0 {
-		return nil, fmt.Errorf("the model has no output")
+		return nil, &Error{Needs: "an output", Got: "it has none"}
+	}
+	for i, out := range g.Outputs {
+		if info.Layers[out] == nil {
+			return nil, &Error{Needs: "outputs that are layers", Got: fmt.Sprintf("there is no layer %q", out)}
+		}
+		if slices.Contains(g.Outputs[:i], out) {
+			return nil, &Error{Needs: "each output once", Got: fmt.Sprintf("%q is named twice", out)}
+		}
 	}
 	return info, nil
 }
 
-func (info *Info) layer(l *Layer) error {
-	if info.Shapes[l.Name] != nil {
-		return fmt.Errorf("the name %q is used twice; layers and inputs need names of their own", l.Name)
+// name checks the name of an input or a layer.
+func (info *Info) name(s string) error {
+	if !CheckName(s) {
+		return &Error{Needs: "names of letters, digits, underscores and hyphens that do not begin with a digit or hyphen", Got: fmt.Sprintf("there is %q", s)}
 	}
-	op := Ops[l.Op]
-	if op == nil {
-		return fmt.Errorf("there is no layer type %q", l.Op)
+	if info.Shapes[s] != nil {
+		return &Error{Needs: "layers and inputs with names of their own", Got: fmt.Sprintf("the name %q is used twice", s)}
 	}
-	li := &LayerInfo{}
-	for _, in := range l.Inputs {
-		shape := info.Shapes[in]
-		if shape == nil {
-			return &Error{Layer: l.Name, Op: l.Op, Needs: "inputs that come before it", Got: fmt.Sprintf("there is no layer or input %q before it", in)}
-		}
-		li.In = append(li.In, shape)
+	return nil
+}
+
+func (info *Info) input(in *Input) error {
+	if err := info.name(in.Name); err != nil {
+		return err
 	}
-	if len(li.In) < op.MinInputs || op.MaxInputs > 0 && len(li.In) > op.MaxInputs {
-		return &Error{Layer: l.Name, Op: l.Op, Needs: op.inputsText(), Got: fmt.Sprintf("it has %d", len(li.In))}
+	fail := func(needs, got string, a ...any) error {
+		return &Error{Input: in.Name, Needs: needs, Got: fmt.Sprintf(got, a...)}
 	}
-	if err := op.Infer(l, li); err != nil {
+	whole := in.DType == I32 || in.DType == I64
+	switch {
+	case len(in.Shape) == 0 || !bounded(in.Shape):
+		return fail("a shape of dimensions from 1, of at most 2^40 elements", "it has %v", in.Shape)
+	case !whole && in.DType != F32:
+		return fail("type F32, I32 or I64", "it has %q", in.DType)
+	case in.Scale == 0 || in.Scale-in.Scale != 0: // zero, infinite or NaN
+		return fail("a scale other than 0", "it has %g", in.Scale)
+	case in.Shift-in.Shift != 0:
+		return fail("a finite shift", "it has %g", in.Shift)
+	case whole && (in.Scale != 1 || in.Shift != 0):
+		return fail("scale 1 and shift 0, being of whole numbers", "it has %g and %g", in.Scale, in.Shift)
+	}
+	info.Shapes[in.Name], info.DTypes[in.Name] = in.Shape, in.DType
+	return nil
+}
+
+// layer infers the i-th layer, those before it being done.
+func (info *Info) layer(g *Graph, i int) error {
+	l := &g.Layers[i]
+	if err := info.name(l.Name); err != nil {
+		return err
+	}
+	li := &LayerInfo{DType: F32}
+	err := info.fit(g, i, li)
+	if err == nil {
+		err = Ops[l.Op].Infer(l, li)
+	}
+	if err == nil && !bounded(li.Out) {
+		err = &Error{Needs: "an output of at most 2^40 elements", Got: "it gives " + ShapeText(li.Out)}
+	}
+	if err != nil {
 		if e, ok := err.(*Error); ok {
 			e.Layer, e.Op = l.Name, l.Op
 			if e.Got == "" {
@@ -84,7 +134,7 @@ func (info *Info) layer(l *Layer) error {
 		return err
 	}
 	li.Params = stored(l, li.Params)
-	info.Shapes[l.Name], info.Layers[l.Name] = li.Out, li
+	info.Shapes[l.Name], info.DTypes[l.Name], info.Layers[l.Name] = li.Out, li.DType, li
 	info.FLOPs += li.FLOPs
 	for _, p := range li.Params {
 		n := int64(Size(p.Shape))
@@ -97,7 +147,79 @@ func (info *Info) layer(l *Layer) error {
 	return nil
 }
 
-// stored applies the layer's quantisation and storage type to its parameters.
+// fit checks the i-th layer against the row of its op and looks up its inputs' shapes.
+func (info *Info) fit(g *Graph, i int, li *LayerInfo) error {
+	l := &g.Layers[i]
+	op := Ops[l.Op]
+	if op == nil {
+		return &Error{Needs: "a known type", Got: fmt.Sprintf("there is no layer type %q", l.Op)}
+	}
+	for _, k := range slices.Sorted(maps.Keys(l.Attrs)) {
+		v := l.Attrs[k]
+		if want, ok := op.Attrs[k]; !ok {
+			return &Error{Needs: "attributes of its type", Got: fmt.Sprintf("%s has no attribute %q", l.Op, k)}
+		} else if !want.holds(v) {
+			return &Error{Needs: fmt.Sprintf("%s for %q", want, k), Got: fmt.Sprintf("it has %v", v)}
+		}
+	}
+	if err := l.weights(op); err != nil {
+		return err
+	}
+	if len(l.Inputs) < op.MinInputs || op.MaxInputs > 0 && len(l.Inputs) > op.MaxInputs {
+		return &Error{Needs: op.inputsText(), Got: fmt.Sprintf("it has %d", len(l.Inputs))}
+	}
+	takes := op.Takes
+	if takes == "" {
+		takes = F32
+	}
+	for _, in := range l.Inputs {
+		shape := info.Shapes[in]
+		if shape == nil {
+			return missing(g, i, in)
+		}
+		if t := info.DTypes[in]; t != takes {
+			return &Error{Needs: fmt.Sprintf("inputs of type %s", takes), Got: fmt.Sprintf("%q gives %s", in, t)}
+		}
+		if op.Rank > 0 && len(shape)+1 != op.Rank {
+			return rank(op.Rank, in, shape)
+		}
+		li.In = append(li.In, shape)
+	}
+	return nil
+}
+
+func missing(g *Graph, i int, in string) error {
+	e := &Error{Needs: "inputs that come before it", Got: fmt.Sprintf("there is no layer or input %q before it", in)}
+	if slices.ContainsFunc(g.Layers[i:], func(l Layer) bool { return l.Name == in }) {
+		e.Fix = fmt.Sprintf("move %q before it", in)
+	}
+	return e
+}
+
+func rank(want int, in string, shape []int) error {
+	e := &Error{Needs: fmt.Sprintf("rank %d", want), Got: fmt.Sprintf("%q gives %s", in, ShapeText(shape))}
+	if len(shape)+1 > want && want == 2 {
+		e.Fix = `add a layer "flatten" before it`
+	} else {
+		e.Fix = `add a layer "reshape" before it`
+	}
+	return e
+}
+
+// weights checks how the layer keeps its parameters.
+func (l *Layer) weights(op *Op) error {
+	switch {
+	case l.Quant != "" && l.Quant != DynamicInt8 && l.Quant != WeightOnlyInt8:
+		return &Error{Needs: "a known quantisation", Got: fmt.Sprintf("it has %q", l.Quant)}
+	case l.Quant != "" && !op.Quantizable:
+		return &Error{Needs: "no quantisation", Got: fmt.Sprintf("it has %q", l.Quant)}
+	case l.Store != "" && l.Store != F16 && l.Store != BF16:
+		return &Error{Needs: "parameters stored as F16 or BF16, or as they are", Got: fmt.Sprintf("it has %q", l.Store)}
+	}
+	return nil
+}
+
+// stored applies the layer's quantisation and storage type to its parameters. A quantised weight is no longer trainable.
 func stored(l *Layer, params []Param) []Param {
 	var out []Param
 	for _, p := range params {

@@ -1,0 +1,48 @@
+package graph
+
+import (
+	"fmt"
+	"slices"
+)
+
+// dense: [batch, in] -> [batch, units], f(x W + b).
+//
+//	weight  [in, units], trainable; init: one of Inits
+//	bias    [units], trainable, zeros; without it when use_bias is false
+//	attrs   units (at least 1), activation (linear), use_bias (true), init (glorot_uniform)
+
+// Inits are the ways in which a weight may begin: uniform in ±sqrt(6/(in+out)) (Glorot and Bengio 2010), normal with variance
+// 2/in (He et al. 2015), or zeros.
+var Inits = []string{"glorot_uniform", "he_normal", "zeros"}
+
+func inferDense(l *Layer, li *LayerInfo) error {
+	in, units := li.In[0][0], l.Int("units")
+	if units < 1 {
+		return &Error{Needs: "units of at least 1", Got: fmt.Sprintf("it has %d", units)}
+	}
+	if err := known("activation", l.Text("activation", "linear"), Activations); err != nil {
+		return err
+	}
+	init := l.Text("init", "glorot_uniform")
+	if err := known("init", init, Inits); err != nil {
+		return err
+	}
+	if !bounded([]int{in, units}) {
+		return &Error{Needs: "a weight of at most 2^40 elements", Got: fmt.Sprintf("it has %d inputs and %d units", in, units)}
+	}
+	li.Out = []int{units}
+	li.FLOPs = 2 * int64(in) * int64(units)
+	li.Params = []Param{{Name: "weight", Shape: []int{in, units}, DType: F32, Trainable: true, Init: Init{Kind: init, FanIn: in, FanOut: units}}}
+	if l.Flag("use_bias", true) {
+		li.Params = append(li.Params, Param{Name: "bias", Shape: []int{units}, DType: F32, Trainable: true, Init: Init{Kind: "zeros"}})
+		li.FLOPs += int64(units)
+	}
+	return nil
+}
+
+func known(attr, v string, all []string) error {
+	if slices.Contains(all, v) {
+		return nil
+	}
+	return &Error{Needs: "a known " + attr, Got: fmt.Sprintf("it has %q", v), Fix: fmt.Sprintf("take one of %q", all)}
+}

@@ -1,0 +1,45 @@
+package graph
+
+import "fmt"
+
+// activation: any shape, f(x); attrs function, one of Activations.
+//
+// dropout: any shape; in training each element is 0 with probability rate and else divided by 1-rate (Srivastava et al. 2014),
+// otherwise it passes x on; attrs rate, from 0 to below 1.
+
+// Activations are the element-wise functions, and softmax, which is over the last axis.
+//
+//	linear      x
+//	relu        max(x, 0)
+//	gelu        x/2 (1 + erf(x/sqrt 2)), the exact one (Hendrycks and Gimpel 2016)
+//	tanh
+//	sigmoid     1/(1 + e^-x)
+//	silu        x sigmoid(x)
+//	elu         x above 0, e^x - 1 below (Clevert et al. 2015)
+//	leaky_relu  x above 0, 0.01 x below
+//	softplus    log(1 + e^x)
+//	softmax     e^x / sum e^x
+var Activations = []string{"linear", "relu", "gelu", "tanh", "sigmoid", "silu", "elu", "leaky_relu", "softplus", "softmax"}
+
+func inferActivation(l *Layer, li *LayerInfo) error {
+	if err := known("function", l.Text("function", ""), Activations); err != nil {
+		return err
+	}
+	return same(li)
+}
+
+func inferDropout(l *Layer, li *LayerInfo) error {
+	if r := l.Float("rate", 0); !(r >= 0 && r < 1) {
+		return &Error{Needs: "a rate from 0 to below 1", Got: fmt.Sprintf("it has %g", r)}
+	}
+	return same(li)
+}
+
+// same gives the layer the shape of its first input, and one operation an element unless its cost is known.
+func same(li *LayerInfo) error {
+	li.Out = li.In[0]
+	if li.FLOPs == 0 {
+		li.FLOPs = int64(Size(li.Out))
+	}
+	return nil
+}
