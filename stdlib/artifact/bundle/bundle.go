@@ -3,18 +3,28 @@
 //
 //	graph.json                     the architecture (package graph), canonical JSON
 //	layers/<layer>.safetensors     the layer's parameters by name, as graph.Infer says: weight, bias, …
+//
+// It does not know how a model came about: pruned weights are zeros, a cast or quantised layer says so in the graph. The nouns:
+// Model, Params, Tensor, Counts. The invariant: what Read returns and what Write takes satisfies Check, so nobody after them
+// looks for a parameter that is missing or of another shape. Equal models give equal bytes.
 package bundle
 
 import (
-	"encoding/binary"
 	"fmt"
-	"math"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"mbuild.dev/mbuild/stdlib/artifact/safetensors"
 	"mbuild.dev/mbuild/stdlib/graph"
+)
+
+// The names in a bundle's directory.
+const (
+	graphFile = "graph.json"
+	layersDir = "layers"
+	suffix    = ".safetensors"
 )
 
 // MediaType is the media type of a model bundle.
@@ -23,61 +33,12 @@ const MediaType = "application/vnd.mbuild.model.v1"
 // Model is an architecture with its weights.
 type Model struct {
 	Graph  *graph.Graph
-	Info   *graph.Info
-	Params map[string]Params // by layer
+	Info   *graph.Info       // what graph.Infer says of Graph
+	Params map[string]Params // by layer; none for a layer without parameters
 }
 
 // Params is the parameters of a layer by name.
 type Params map[string]*Tensor
-
-// Tensor is an array in row-major order, little-endian.
-type Tensor struct {
-	DType graph.DType
-	Shape []int
-	Data  []byte
-}
-
-// Float32 makes a tensor of float32 values, which it shares.
-func Float32(shape []int, v []float32) *Tensor {
-	return &Tensor{DType: graph.F32, Shape: shape, Data: safetensors.Bytes(v)}
-}
-
-// Float32s returns the values as float32: a view for F32, converted for F16 and BF16, the plain numbers for I8.
-func (t *Tensor) Float32s() []float32 {
-	n := graph.Size(t.Shape)
-	out := make([]float32, n)
-	switch t.DType {
-	case graph.F32:
-		return safetensors.View[float32](t.Data)
-	case graph.BF16:
-		for i := range out {
-			out[i] = math.Float32frombits(uint32(binary.LittleEndian.Uint16(t.Data[2*i:])) << 16)
-		}
-	case graph.F16:
-		for i := range out {
-			out[i] = fromF16(binary.LittleEndian.Uint16(t.Data[2*i:]))
-		}
-	case graph.I8:
-		for i := range out {
-			out[i] = float32(int8(t.Data[i]))
-		}
-	}
-	return out
-}
-
-// fromF16 converts an IEEE 754 half to a float32, exactly.
-func fromF16(h uint16) float32 {
-	sign := uint32(h>>15) << 31
-	exp, frac := uint32(h>>10&31), uint32(h&1023)
-	switch {
-	case exp == 0:
-		f := float32(frac) * (1.0 / (1 << 24))
-		return math.Float32frombits(math.Float32bits(f) | sign)
-	case exp == 31:
-		return math.Float32frombits(sign | 255<<23 | frac<<13)
-	}
-	return math.Float32frombits(sign | (exp+112)<<23 | frac<<13)
-}
 
 // Counts sums up a model's parameters.
 type Counts struct {
@@ -86,7 +47,8 @@ type Counts struct {
 	Bytes      int64 `json:"bytes"`
 }
 
-// Count counts the parameters of a model, or of one layer.
+// Count counts the parameters of a model, or of some layers. A value is zero when its bits mean zero, of either sign; scales of
+// quantised weights count as parameters.
 func (m *Model) Count(layers ...string) Counts {
 	var c Counts
 	for name, ps := range m.Params {
@@ -106,16 +68,19 @@ func (m *Model) Count(layers ...string) Counts {
 	return c
 }
 
-// Write writes a bundle into an existing directory.
+// Write checks a model and writes it as a bundle into an existing directory.
 func Write(dir string, m *Model) error {
+	if err := m.Check(); err != nil {
+		return fmt.Errorf("writing a model bundle: %w", err)
+	}
 	g, err := m.Graph.Encode()
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(dir, "graph.json"), g, 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, graphFile), g, 0o644); err != nil {
 		return err
 	}
-	return WriteParams(filepath.Join(dir, "layers"), m.Params)
+	return WriteParams(filepath.Join(dir, layersDir), m.Params)
 }
 
 // WriteParams writes one safetensors file a layer into a directory, which it makes.
@@ -131,16 +96,53 @@ func WriteParams(dir string, params map[string]Params) error {
 		if len(ts) == 0 {
 			continue
 		}
-		if err := safetensors.WriteFile(filepath.Join(dir, layer+".safetensors"), ts, nil); err != nil {
+		if err := safetensors.WriteFile(filepath.Join(dir, layer+suffix), ts, nil); err != nil {
 			return fmt.Errorf("layer %q: %w", layer, err)
 		}
 	}
 	return nil
 }
 
-// Read reads a bundle and checks that the weights are those its graph asks for.
+// Check reports what of a model's weights is not what its graph asks for.
+func (m *Model) Check() error {
+	info, err := graph.Infer(m.Graph)
+	if err != nil {
+		return err
+	}
+	for i := range m.Graph.Layers {
+		name := m.Graph.Layers[i].Name
+		if err := check(info.Layers[name].Params, m.Params[name]); err != nil {
+			return fmt.Errorf("layer %q: %w", name, err)
+		}
+	}
+	for name := range m.Params {
+		if info.Layers[name] == nil {
+			return fmt.Errorf("there are parameters for %q, which is no layer", name)
+		}
+	}
+	return nil
+}
+
+func check(want []graph.Param, have Params) error {
+	for _, p := range want {
+		t := have[p.Name]
+		if t == nil {
+			return fmt.Errorf("parameter %q is missing", p.Name)
+		}
+		if t.DType != p.DType || !slices.Equal(t.Shape, p.Shape) || len(t.Data) != graph.Size(p.Shape)*p.DType.Size() {
+			return fmt.Errorf("parameter %q should be %s%v, but is %s%v of %d bytes", p.Name, p.DType, p.Shape, t.DType, t.Shape, len(t.Data))
+		}
+	}
+	if len(have) != len(want) {
+		return fmt.Errorf("there are %d parameters, but its graph has %d", len(have), len(want))
+	}
+	return nil
+}
+
+// Read reads a bundle and checks that the weights are those its graph asks for. A file for what is no layer is an error, as is
+// anything else in the directory of layers: a bundle has one form.
 func Read(dir string) (*Model, error) {
-	b, err := os.ReadFile(filepath.Join(dir, "graph.json"))
+	b, err := os.ReadFile(filepath.Join(dir, graphFile))
 	if err != nil {
 		return nil, err
 	}
@@ -148,24 +150,21 @@ func Read(dir string) (*Model, error) {
 	if m.Graph, m.Info, err = graph.Decode(b); err != nil {
 		return nil, err
 	}
-	for name, li := range m.Info.Layers {
-		if len(li.Params) == 0 {
-			continue
+	files, err := os.ReadDir(filepath.Join(dir, layersDir))
+	if err != nil && !os.IsNotExist(err) {
+		return nil, err
+	}
+	for _, f := range files {
+		name, ok := strings.CutSuffix(f.Name(), suffix)
+		if !ok || m.Info.Layers[name] == nil {
+			return nil, fmt.Errorf("model bundle: %s/%s belongs to no layer", layersDir, f.Name())
 		}
-		ps, err := ReadParams(filepath.Join(dir, "layers", name+".safetensors"))
-		if err != nil {
+		if m.Params[name], err = ReadParams(filepath.Join(dir, layersDir, f.Name())); err != nil {
 			return nil, fmt.Errorf("layer %q: %w", name, err)
 		}
-		for _, want := range li.Params {
-			t := ps[want.Name]
-			if t == nil || t.DType != want.DType || !slices.Equal(t.Shape, want.Shape) {
-				return nil, fmt.Errorf("layer %q: parameter %q should be %s%v", name, want.Name, want.DType, want.Shape)
-			}
-		}
-		if len(ps) != len(li.Params) {
-			return nil, fmt.Errorf("layer %q has %d parameters in its file; its graph has %d", name, len(ps), len(li.Params))
-		}
-		m.Params[name] = ps
+	}
+	if err := m.Check(); err != nil {
+		return nil, err
 	}
 	return m, nil
 }
