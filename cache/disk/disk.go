@@ -46,8 +46,10 @@ type place struct {
 
 // Open opens the store in a directory and makes it when there is none. Where the directory may not be written, the store is
 // read-only: Put and Record give cache.ErrReadOnly. A store of a later format gives cache.ErrFormat.
-func Open(dir string) (*Store, error) {
-	s := &Store{dir: dir, blobs: map[[32]byte]place{}, results: map[cache.ActionKey]place{}, held: map[int64]chan struct{}{}}
+func Open(dir string) (*Store, error) { return openAs(dir, false) }
+
+func openAs(dir string, readOnly bool) (*Store, error) {
+	s := &Store{dir: dir, readOnly: readOnly, blobs: map[[32]byte]place{}, results: map[cache.ActionKey]place{}, held: map[int64]chan struct{}{}}
 	if err := s.checkFormat(); err != nil {
 		return nil, err
 	}
@@ -93,6 +95,9 @@ func (s *Store) checkFormat() error {
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("opening the store %s: %w", s.dir, err)
+	}
+	if s.readOnly {
+		return fmt.Errorf("opening the store %s: it is empty and may not be written: %w", s.dir, cache.ErrReadOnly)
 	}
 	for _, d := range []string{"blobs", "tmp"} {
 		if err := os.MkdirAll(s.path(d), 0o755); err != nil {
