@@ -93,6 +93,11 @@ func (s *Store) Open(_ context.Context, d cache.Digest) (io.ReadCloser, error) {
 
 // Put implements cache.CAS.
 func (s *Store) Put(ctx context.Context, r io.Reader) (cache.Digest, error) {
+	if b, ok := r.(*bytes.Reader); ok && b.Len() < smallLimit {
+		small := make([]byte, b.Len())
+		b.Read(small)
+		return s.putSmall(small)
+	}
 	head := make([]byte, smallLimit)
 	n, err := io.ReadFull(r, head)
 	if err == io.EOF || err == io.ErrUnexpectedEOF {
@@ -142,7 +147,11 @@ func (s *Store) PutFile(ctx context.Context, path string) (cache.Digest, error) 
 		return cache.Digest{}, err
 	}
 	if info.Size() < smallLimit {
-		return s.Put(ctx, f)
+		b := make([]byte, info.Size())
+		if _, err := io.ReadFull(f, b); err != nil {
+			return cache.Digest{}, fmt.Errorf("reading %s: %w", filepath.Base(path), err)
+		}
+		return s.putSmall(b)
 	}
 	if s.readOnly {
 		return cache.Digest{}, cache.ErrReadOnly

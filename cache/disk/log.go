@@ -56,10 +56,22 @@ func (s *Store) append(r record) error {
 		return fmt.Errorf("locking the log: %w", err)
 	}
 	defer funlock(s.log)
-	if _, err := s.log.Write(r.encode()); err != nil {
+	if err := s.readOn(); err != nil { // what others appended meanwhile
+		return fmt.Errorf("reading the log: %w", err)
+	}
+	info, err := s.log.Stat()
+	if err != nil {
+		return fmt.Errorf("appending to the log: %w", err)
+	}
+	b := r.encode()
+	if _, err := s.log.Write(b); err != nil {
 		return fmt.Errorf("appending to the log: %w", wrap(err))
 	}
-	return s.readOn()
+	s.note(r, info.Size()+headerSize)
+	if s.end == info.Size() { // else a torn record lies between, and the next reader passes over it
+		s.end += int64(len(b))
+	}
+	return nil
 }
 
 // readOn reads what was appended to the log since the last time, by this process or others. The caller holds mu.

@@ -203,7 +203,11 @@ func WriteFile(path string, tensors []Tensor, metadata map[string]string) error 
 	if err != nil {
 		return err
 	}
-	w := bufio.NewWriterSize(f, 1<<20)
+	var size int64 = 4096
+	for _, t := range tensors {
+		size += bytesOf(t)
+	}
+	w := bufio.NewWriterSize(f, int(min(size, 1<<20)))
 	err = Write(w, tensors, metadata)
 	if ferr := w.Flush(); err == nil {
 		err = ferr
