@@ -1,32 +1,62 @@
-// Package onnx lowers a model to an ONNX file: opset 21, IR version 10, one graph with a batch dimension of any size.
+// Package onnx lowers a model to an ONNX file: operator set 21, IR version 10, one graph with a batch dimension of any size,
+// called "batch".
 //
-// Layers become the operators that ONNX Runtime executes natively. A dense layer with dynamic_int8 becomes
-// DynamicQuantizeLinear and MatMulInteger; with weight_only_int8, DequantizeLinear before MatMul. Dropout is gone, batch
-// normalisation is a multiplication and an addition. The file is byte-stable: equal models give equal bytes.
+// Every layer becomes operators that ONNX Runtime executes natively, and its result a value that bears the layer's name; so
+// the inputs and outputs of the file are called as in the graph. Parameters are initializers LAYER/PARAMETER, byte for byte as
+// the model stores them; 16-bit ones are cast to float32 where they are used, for computation is in float32.
+//
+//	dense             Gemm; MatMul without bias
+//	  dynamic_int8      DynamicQuantizeLinear (once for layers that share an input), MatMulInteger, Cast, Mul, Add
+//	  weight_only_int8  Cast and Mul of the weight, then as above
+//	activation        the operator of that name; silu is Sigmoid and Mul
+//	dropout           Identity
+//	batch_norm        BatchNormalization on [batch, features]; Mul and Add where there are more axes, for ONNX wants the
+//	                  features on the second, and they are on the last
+//	layer_norm        LayerNormalization
+//	flatten, reshape  Flatten, Reshape
+//	add, concat       Sum, Concat
+//	scale and shift   Mul and Add
+//
+// It does not know the dataset, nor what the outputs mean. The file is byte-stable: equal models give equal bytes. int8 weights
+// span -127 to 127; on x86 processors without VNNI, ONNX Runtime's products of u8 and s8 may saturate, as its documentation of
+// quantisation says.
 package onnx
 
 import (
 	"fmt"
+	"maps"
 	"math"
-	"sort"
+	"slices"
 
 	"mbuild.dev/mbuild/stdlib/artifact/bundle"
-	"mbuild.dev/mbuild/stdlib/artifact/safetensors"
 	"mbuild.dev/mbuild/stdlib/graph"
 )
 
 // MediaType is the media type of an ONNX file.
 const MediaType = "application/vnd.onnx"
 
-// The versions that are written.
+// The versions that are written: ONNX 1.16, of March 2024.
 const (
 	irVersion = 10
 	opset     = 21
 )
 
-// Export returns the model as an ONNX file. metadata becomes metadata_props.
+// maxFile is protobuf's limit on a message.
+const maxFile = math.MaxInt32
+
+// Export returns the model as an ONNX file. metadata becomes the file's metadata_props, by key.
 func Export(m *bundle.Model, metadata map[string]string) ([]byte, error) {
-	e := &exporter{model: m, values: map[string]string{}}
+	if err := m.Check(); err != nil {
+		return nil, err
+	}
+	info, err := graph.Infer(m.Graph)
+	if err != nil {
+		return nil, err
+	}
+	if info.Bytes > maxFile-1<<20 {
+		return nil, fmt.Errorf("the weights are %d bytes; an ONNX file holds at most 2 GiB", info.Bytes)
+	}
+	e := &exporter{model: m, info: info, scaled: map[string]string{}, quantized: map[string]bool{}}
 	for _, in := range m.Graph.Inputs {
 		e.input(in)
 	}
@@ -35,6 +65,25 @@ func Export(m *bundle.Model, metadata map[string]string) ([]byte, error) {
 			return nil, err
 		}
 	}
+	file := message{}.varint(1, irVersion).text(2, "mbuild").bytes(7, e.graph()).bytes(8, message{}.text(1, "").varint(2, opset))
+	for _, k := range slices.Sorted(maps.Keys(metadata)) {
+		file = file.bytes(14, message{}.text(1, k).text(2, metadata[k]))
+	}
+	return file, nil
+}
+
+// exporter collects nodes and initializers.
+type exporter struct {
+	model     *bundle.Model
+	info      *graph.Info
+	nodes     []message
+	tensors   []message
+	scaled    map[string]string // input -> the value that is scaled and shifted, where it is
+	quantized map[string]bool   // values that are quantised already
+}
+
+// graph is the GraphProto of what was collected.
+func (e *exporter) graph() message {
 	g := message{}
 	for _, n := range e.nodes {
 		g = g.bytes(1, n)
@@ -43,31 +92,13 @@ func Export(m *bundle.Model, metadata map[string]string) ([]byte, error) {
 	for _, t := range e.tensors {
 		g = g.bytes(5, t)
 	}
-	for _, in := range m.Graph.Inputs {
-		g = g.bytes(11, valueInfo(in.Name, in.Shape))
+	for _, in := range e.model.Graph.Inputs {
+		g = g.bytes(11, valueInfo(in.Name, types[in.DType], in.Shape))
 	}
-	for _, out := range m.Graph.Outputs {
-		g = g.bytes(12, valueInfo(e.values[out], m.Info.Shapes[out]))
+	for _, out := range e.model.Graph.Outputs {
+		g = g.bytes(12, valueInfo(out, types[e.info.DTypes[out]], e.info.Shapes[out]))
 	}
-	file := message{}.varint(1, irVersion).text(2, "mbuild").bytes(7, g).bytes(8, message{}.text(1, "").varint(2, opset))
-	keys := make([]string, 0, len(metadata))
-	for k := range metadata {
-		keys = append(keys, k)
-	}
-	sort.Strings(keys)
-	for _, k := range keys {
-		file = file.bytes(14, message{}.text(1, k).text(2, metadata[k]))
-	}
-	return file, nil
-}
-
-// exporter collects nodes and initializers.
-type exporter struct {
-	model   *bundle.Model
-	nodes   []message
-	tensors []message
-	values  map[string]string // layer or input -> name of the value that holds it
-	count   int
+	return g
 }
 
 // node adds an operator with one output and returns the output's name.
@@ -76,6 +107,7 @@ func (e *exporter) node(op, output string, inputs []string, attrs ...message) st
 	return output
 }
 
+// operator adds an operator, which bears the name of its first output.
 func (e *exporter) operator(op string, outputs, inputs []string, attrs ...message) {
 	m := message{}
 	for _, in := range inputs {
@@ -84,18 +116,48 @@ func (e *exporter) operator(op string, outputs, inputs []string, attrs ...messag
 	for _, out := range outputs {
 		m = m.text(2, out)
 	}
-	m = m.text(3, fmt.Sprintf("%s_%d", op, e.count)).text(4, op)
+	m = m.text(3, outputs[0]).text(4, op)
 	for _, a := range attrs {
 		m = m.bytes(5, a)
 	}
-	e.count++
 	e.nodes = append(e.nodes, m)
+}
+
+// constant adds an initializer.
+func (e *exporter) constant(name string, t *bundle.Tensor) string {
+	e.tensors = append(e.tensors, tensor(name, types[t.DType], t.Shape, t.Data))
+	return name
 }
 
 // floats adds an initializer of float32 values.
 func (e *exporter) floats(name string, v []float32, shape ...int) string {
-	e.tensors = append(e.tensors, tensor(name, typeFloat, shape, safetensors.Bytes(v)))
+	return e.constant(name, bundle.Float32(shape, v))
+}
+
+// param adds a parameter of a layer as it is stored, and a Cast to float32 where that is needed.
+func (e *exporter) param(l *graph.Layer, name string) string {
+	t := e.model.Params[l.Name][name]
+	full := e.constant(l.Name+"/"+name, t)
+	if t.DType == graph.F16 || t.DType == graph.BF16 {
+		return e.node("Cast", full+"/float", []string{full}, attr("to", int64(typeFloat)))
+	}
+	return full
+}
+
+// value is the name of the value that holds an input or layer.
+func (e *exporter) value(name string) string {
+	if v, ok := e.scaled[name]; ok {
+		return v
+	}
 	return name
+}
+
+func (e *exporter) values(l *graph.Layer) []string {
+	names := make([]string, len(l.Inputs))
+	for i, in := range l.Inputs {
+		names[i] = e.value(in)
+	}
+	return names
 }
 
 func (e *exporter) input(in graph.Input) {
@@ -106,111 +168,7 @@ func (e *exporter) input(in graph.Input) {
 	if in.Shift != 0 {
 		v = e.node("Add", in.Name+"/shifted", []string{v, e.floats(in.Name+"/shift", []float32{float32(in.Shift)})})
 	}
-	e.values[in.Name] = v
-}
-
-func (e *exporter) layer(l *graph.Layer) error {
-	x := e.values[l.Inputs[0]]
-	switch l.Op {
-	case "dense":
-		e.values[l.Name] = e.dense(l, x)
-	case "activation":
-		e.values[l.Name] = e.activation(l.Text("function", ""), l.Name, x)
-	case "dropout":
-		e.values[l.Name] = e.node("Identity", l.Name, []string{x})
-	case "batch_norm":
-		e.values[l.Name] = e.batchNorm(l, x)
-	case "layer_norm":
-		e.values[l.Name] = e.node("LayerNormalization", l.Name, []string{x, e.param(l, "gamma"), e.param(l, "beta")},
-			attr("axis", int64(-1)), attr("epsilon", float32(l.Float("epsilon", 1e-5))))
-	case "flatten":
-		e.values[l.Name] = e.node("Flatten", l.Name, []string{x}, attr("axis", int64(1)))
-	case "add":
-		e.values[l.Name] = e.node("Sum", l.Name, e.inputs(l))
-	case "concat":
-		e.values[l.Name] = e.node("Concat", l.Name, e.inputs(l), attr("axis", int64(-1)))
-	default:
-		return fmt.Errorf("layer %q: ONNX export does not know the op %q", l.Name, l.Op)
+	if v != in.Name {
+		e.scaled[in.Name] = v
 	}
-	return nil
-}
-
-func (e *exporter) inputs(l *graph.Layer) []string {
-	names := make([]string, len(l.Inputs))
-	for i, in := range l.Inputs {
-		names[i] = e.values[in]
-	}
-	return names
-}
-
-// param adds a parameter of a layer as it is stored, and a Cast to float32 where that is needed.
-func (e *exporter) param(l *graph.Layer, name string) string {
-	t := e.model.Params[l.Name][name]
-	full := l.Name + "/" + name
-	types := map[graph.DType]int64{graph.F32: typeFloat, graph.F16: typeFloat16, graph.BF16: typeBFloat16, graph.I8: typeInt8}
-	e.tensors = append(e.tensors, tensor(full, types[t.DType], t.Shape, t.Data))
-	if t.DType == graph.F16 || t.DType == graph.BF16 {
-		return e.node("Cast", full+"/float", []string{full}, attr("to", int64(typeFloat)))
-	}
-	return full
-}
-
-func (e *exporter) dense(l *graph.Layer, x string) string {
-	at := func(s string) string { return l.Name + "/" + s }
-	var y string
-	switch l.Quant {
-	case graph.DynamicInt8:
-		e.operator("DynamicQuantizeLinear", []string{at("x"), at("x_scale"), at("x_zero")}, []string{x})
-		acc := e.node("MatMulInteger", at("acc"), []string{at("x"), e.param(l, "weight"), at("x_zero")})
-		acc = e.node("Cast", at("acc_float"), []string{acc}, attr("to", int64(typeFloat)))
-		scale := e.node("Mul", at("scale"), []string{at("x_scale"), e.param(l, "weight_scale")})
-		y = e.node("Mul", at("matmul"), []string{acc, scale})
-	case graph.WeightOnlyInt8:
-		w := e.node("DequantizeLinear", at("weight_float"), []string{e.param(l, "weight"), e.param(l, "weight_scale")}, attr("axis", int64(1)))
-		y = e.node("MatMul", at("matmul"), []string{x, w})
-	default:
-		y = e.node("MatMul", at("matmul"), []string{x, e.param(l, "weight")})
-	}
-	if l.Flag("use_bias", true) {
-		y = e.node("Add", at("biased"), []string{y, e.param(l, "bias")})
-	}
-	return e.activation(l.Text("activation", "linear"), l.Name, y)
-}
-
-func (e *exporter) activation(f, out, x string) string {
-	in := []string{x}
-	switch f {
-	case "relu":
-		return e.node("Relu", out, in)
-	case "gelu":
-		return e.node("Gelu", out, in, attr("approximate", "none"))
-	case "tanh":
-		return e.node("Tanh", out, in)
-	case "sigmoid":
-		return e.node("Sigmoid", out, in)
-	case "silu":
-		return e.node("Mul", out, []string{x, e.node("Sigmoid", out+"/sigmoid", in)})
-	case "elu":
-		return e.node("Elu", out, in, attr("alpha", float32(1)))
-	case "leaky_relu":
-		return e.node("LeakyRelu", out, in, attr("alpha", float32(0.01)))
-	case "softplus":
-		return e.node("Softplus", out, in)
-	case "softmax":
-		return e.node("Softmax", out, in, attr("axis", int64(-1)))
-	}
-	return x
-}
-
-// batchNorm folds the running statistics: x scale + shift with scale = gamma / sqrt(variance + epsilon).
-func (e *exporter) batchNorm(l *graph.Layer, x string) string {
-	ps := e.model.Params[l.Name]
-	gamma, beta, mean, variance := ps["gamma"].Float32s(), ps["beta"].Float32s(), ps["mean"].Float32s(), ps["variance"].Float32s()
-	scale, shift := make([]float32, len(gamma)), make([]float32, len(gamma))
-	for i := range gamma {
-		s := float64(gamma[i]) / math.Sqrt(float64(variance[i])+l.Float("epsilon", 1e-5))
-		scale[i], shift[i] = float32(s), float32(float64(beta[i])-float64(mean[i])*s)
-	}
-	y := e.node("Mul", l.Name+"/scaled", []string{x, e.floats(l.Name+"/scale", scale, len(scale))})
-	return e.node("Add", l.Name, []string{y, e.floats(l.Name+"/shift", shift, len(shift))})
 }

@@ -4,6 +4,8 @@ import (
 	"math"
 
 	"google.golang.org/protobuf/encoding/protowire"
+
+	"mbuild.dev/mbuild/stdlib/graph"
 )
 
 // The messages of onnx.proto (github.com/onnx/onnx) that an export needs, written field by field: a handful of messages does
@@ -13,10 +15,17 @@ import (
 const (
 	typeFloat    = 1
 	typeInt8     = 3
+	typeInt32    = 6
+	typeInt64    = 7
 	typeFloat16  = 10
 	typeBFloat16 = 16
 )
 
+var types = map[graph.DType]int64{
+	graph.F32: typeFloat, graph.F16: typeFloat16, graph.BF16: typeBFloat16, graph.I8: typeInt8, graph.I32: typeInt32, graph.I64: typeInt64,
+}
+
+// message is a protobuf message under construction.
 type message []byte
 
 func (m message) varint(field int, v int64) message {
@@ -42,7 +51,7 @@ func tensor(name string, typ int64, shape []int, raw []byte) message {
 	return m.varint(2, typ).text(8, name).bytes(9, raw)
 }
 
-// attr is an AttributeProto with an int64 or float32 value.
+// attr is an AttributeProto with an int64, float32 or string value.
 func attr(name string, v any) message {
 	m := message{}.text(1, name)
 	switch t := v.(type) {
@@ -56,12 +65,12 @@ func attr(name string, v any) message {
 	panic("onnx: attribute of unknown type")
 }
 
-// valueInfo is a ValueInfoProto of a float tensor whose first dimension is the batch.
-func valueInfo(name string, shape []int) message {
+// valueInfo is a ValueInfoProto of a tensor whose first dimension is the batch.
+func valueInfo(name string, elem int64, shape []int) message {
 	dims := message{}.bytes(1, message{}.text(2, "batch"))
 	for _, d := range shape {
 		dims = dims.bytes(1, message{}.varint(1, int64(d)))
 	}
-	typ := message{}.bytes(1, message{}.varint(1, typeFloat).bytes(2, dims))
+	typ := message{}.bytes(1, message{}.varint(1, elem).bytes(2, dims))
 	return message{}.text(1, name).bytes(2, typ)
 }

@@ -1,0 +1,119 @@
+package onnx
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"mbuild.dev/mbuild/stdlib/artifact/safetensors"
+	"mbuild.dev/mbuild/stdlib/graph"
+	"mbuild.dev/mbuild/stdlib/graph/reference"
+)
+
+// verdict is what the referee says of one case and number of rows.
+type verdict struct {
+	MaxDiff  float64 `json:"max_diff"`
+	MaxValue float64 `json:"max_value"`
+	Moved    float64 // share of the elements that differ by more than 1e-5, relative above 1
+}
+
+// TestRefereeOps has the ONNX checker accept every sample and ONNX Runtime compute it, for one row and for several, and
+// compares with the reference. It runs where MBUILD_REFEREE_PYTHON names a python that has them; .ci/run installs one and fails
+// when this is skipped.
+//
+// Float models agree to 1e-5. So does a layer of dynamic_int8 by itself; behind another layer, a difference in the last bit
+// may put an element on the other side of a rounding, so there a few elements may be off by one quantum.
+func TestRefereeOps(t *testing.T) {
+	python := os.Getenv("MBUILD_REFEREE_PYTHON")
+	if python == "" {
+		t.Skip("needs onnxruntime: set MBUILD_REFEREE_PYTHON (see .ci/run)")
+	}
+	dir := t.TempDir()
+	all := samples(t)
+	for _, s := range all {
+		writeCase(t, filepath.Join(dir, s.name), s)
+	}
+	cmd := exec.Command(python, "../../../testdata/referee/onnx_cases.py", dir)
+	var errs bytes.Buffer
+	cmd.Stderr = &errs
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, errs.String())
+	}
+	var got map[string]struct {
+		Rows       map[string]verdict
+		Opset      [][2]any
+		Metadata   map[string]string
+		Dimensions [][]any
+	}
+	if err := json.Unmarshal(out, &got); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range all {
+		c := got[s.name]
+		if len(c.Rows) != 2 || c.Metadata["a"] != "é" || c.Dimensions[0][0] != "batch" || fmt.Sprint(c.Opset) != "[[ 21]]" {
+			t.Errorf("%s: the referee saw %+v", s.name, c)
+		}
+		for rows, v := range c.Rows {
+			t.Logf("%s, %s rows: differs by %.2g of %.3g", s.name, rows, v.MaxDiff, v.MaxValue)
+			if s.name == "dynamic_mlp" {
+				if v.MaxDiff > 0.02*v.MaxValue {
+					t.Errorf("%s, %s rows: ONNX Runtime differs by %g, want at most some quanta", s.name, rows, v.MaxDiff)
+				}
+			} else if v.Moved > 0 {
+				t.Errorf("%s, %s rows: ONNX Runtime differs by %g at values up to %g, want 1e-5", s.name, rows, v.MaxDiff, v.MaxValue)
+			}
+		}
+	}
+}
+
+// writeCase writes the model and what the reference makes of all its rows, and of the first alone.
+func writeCase(t *testing.T, dir string, s sample) {
+	t.Helper()
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "model.onnx"), export(t, s.model), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, rows := range []int{1, s.rows} {
+		in, shapes := map[string][]float32{}, s.model.Info.Shapes
+		for name, v := range s.inputs {
+			in[name] = v[:rows*graph.Size(shapes[name])]
+		}
+		outs, err := reference.Forward(s.model, rows, in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out := map[string][]float32{}
+		for i, name := range s.model.Graph.Outputs {
+			out[name] = outs[i]
+		}
+		for side, values := range map[string]map[string][]float32{"in": in, "out": out} {
+			var ts []safetensors.Tensor
+			for name, v := range values {
+				ts = append(ts, safetensors.Tensor{Name: name, DType: "F32", Shape: append([]int{rows}, shapes[name]...), Data: safetensors.Bytes(v)})
+			}
+			path := filepath.Join(dir, fmt.Sprintf("%s-%d.safetensors", side, rows))
+			if err := safetensors.WriteFile(path, ts, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+// TestSampleNames: names are directories for the referee.
+func TestSampleNames(t *testing.T) {
+	seen := map[string]bool{}
+	for _, s := range samples(t) {
+		if seen[s.name] || strings.ContainsAny(s.name, "/ ") {
+			t.Errorf("sample %q", s.name)
+		}
+		seen[s.name] = true
+	}
+}
