@@ -49,7 +49,6 @@ func BenchmarkSegment(b *testing.B) {
 			Progress: func(int64, int64, map[string]float64) {},
 			Outputs:  map[string]string{"model": filepath.Join(out, "model"), "state": filepath.Join(out, "state"), "history": filepath.Join(out, "history")}}
 		os.MkdirAll(job.Out("model"), 0o755)
-		os.MkdirAll(job.Out("state"), 0o755)
 		if err := segment(context.Background(), job); err != nil {
 			b.Fatal(err)
 		}

@@ -20,7 +20,7 @@ import (
 
 // The media types of what only a chain reads.
 const (
-	StateMediaType   = "application/vnd.mbuild.state.v1"
+	StateMediaType   = "application/vnd.mbuild.state.v1+safetensors"
 	HistoryMediaType = "application/vnd.mbuild.history.v1+json"
 	FlagMediaType    = "text/plain"
 )
@@ -50,7 +50,7 @@ func Lower(l *planner.Lowering, s Spec) Result {
 	for k := range s.Epochs {
 		a := planner.Action{Verb: "segment", Params: s.Params, Compute: true, Series: s.Prefix, Outputs: []planner.OutputDecl{
 			{Name: "model", MediaType: bundle.MediaType, Directory: true},
-			{Name: "state", MediaType: StateMediaType, Directory: true},
+			{Name: "state", MediaType: StateMediaType},
 			{Name: "history", MediaType: HistoryMediaType},
 		}}
 		if prev == nil {

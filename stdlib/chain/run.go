@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"math"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -16,6 +15,7 @@ import (
 	"mbuild.dev/mbuild/lang/value"
 	"mbuild.dev/mbuild/stdlib/artifact/bundle"
 	"mbuild.dev/mbuild/stdlib/artifact/dataset"
+	"mbuild.dev/mbuild/stdlib/artifact/safetensors"
 	"mbuild.dev/mbuild/stdlib/graph"
 	"mbuild.dev/mbuild/stdlib/learn"
 )
@@ -29,7 +29,7 @@ type Epoch struct {
 	ValidAccuracy *float64 `json:"valid_accuracy,omitempty"`
 }
 
-// position is state.json.
+// position is where a training state stands.
 type position struct {
 	Epoch int `json:"epoch"`
 	Step  int `json:"step"`
@@ -156,28 +156,39 @@ func (w *warm) begin(job *executor.Job, config learn.Config) (*learn.State, erro
 	if !job.Has("state") {
 		return state, nil
 	}
-	b, err := os.ReadFile(filepath.Join(job.In("state"), "state.json"))
+	ts, meta, err := safetensors.ReadFile(job.In("state"))
 	if err != nil {
 		return nil, err
 	}
 	var pos position
-	if err := json.Unmarshal(b, &pos); err != nil {
-		return nil, err
+	if err := json.Unmarshal([]byte(meta["position"]), &pos); err != nil {
+		return nil, fmt.Errorf("training state: %w", err)
 	}
 	state.Epoch, state.Step = pos.Epoch, pos.Step
 	state.Moments = map[string]bundle.Params{}
-	files, err := filepath.Glob(filepath.Join(job.In("state"), "optimizer", "*.safetensors"))
-	if err != nil {
-		return nil, err
-	}
-	for _, f := range files {
-		ps, err := bundle.ReadParams(f)
-		if err != nil {
-			return nil, err
+	for _, t := range ts {
+		layer, name, _ := strings.Cut(t.Name, "/")
+		if state.Moments[layer] == nil {
+			state.Moments[layer] = bundle.Params{}
 		}
-		state.Moments[strings.TrimSuffix(filepath.Base(f), ".safetensors")] = ps
+		state.Moments[layer][name] = &bundle.Tensor{DType: graph.DType(t.DType), Shape: t.Shape, Data: t.Data}
 	}
 	return state, nil
+}
+
+// writeState writes the optimizer's tensors as "<layer>/<param>.<moment>", and the position in the metadata.
+func writeState(path string, s *learn.State) error {
+	var ts []safetensors.Tensor
+	for layer, ps := range s.Moments {
+		for name, t := range ps {
+			ts = append(ts, safetensors.Tensor{Name: layer + "/" + name, DType: string(t.DType), Shape: t.Shape, Data: t.Data})
+		}
+	}
+	pos, err := json.Marshal(position{s.Epoch, s.Step})
+	if err != nil {
+		return err
+	}
+	return safetensors.WriteFile(path, ts, map[string]string{"position": string(pos)})
 }
 
 // save writes model, state and history, and remembers which job's state the trainer now holds.
@@ -207,10 +218,7 @@ func (w *warm) save(ctx context.Context, job *executor.Job, m learn.Metrics) err
 	if err := bundle.Write(job.Out("model"), &bundle.Model{Graph: w.graph, Info: w.info, Params: state.Params}); err != nil {
 		return err
 	}
-	if err := bundle.WriteParams(filepath.Join(job.Out("state"), "optimizer"), state.Moments); err != nil {
-		return err
-	}
-	if err := writeJSON(filepath.Join(job.Out("state"), "state.json"), position{state.Epoch, state.Step}); err != nil {
+	if err := writeState(job.Out("state"), state); err != nil {
 		return err
 	}
 	var history []Epoch
@@ -253,16 +261,19 @@ func writeJSON(path string, v any) error {
 
 // passOn hands everything on unchanged: training has stopped early.
 func passOn(job *executor.Job) error {
-	for _, name := range []string{"model", "state"} {
-		if err := os.CopyFS(job.Out(name), os.DirFS(job.In(name))); err != nil {
+	if err := os.CopyFS(job.Out("model"), os.DirFS(job.In("model"))); err != nil {
+		return err
+	}
+	for _, name := range []string{"state", "history"} {
+		b, err := os.ReadFile(job.In(name))
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(job.Out(name), b, 0o644); err != nil {
 			return err
 		}
 	}
-	b, err := os.ReadFile(job.In("history"))
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(job.Out("history"), b, 0o644)
+	return nil
 }
 
 // watched is the loss that early stopping and selection look at: on the valid split, else on the train split.
