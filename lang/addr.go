@@ -1,9 +1,12 @@
 package lang
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/hashicorp/hcl/v2/hclsyntax"
 )
 
 // Addr is the address of a block: module.enc["a"].pass.quantize.int8["x"]. It is comparable.
@@ -47,30 +50,66 @@ func StringKey(k string) string { return "[" + strconv.Quote(k) + "]" }
 // IndexKey is the Key of a count instance.
 func IndexKey(i int) string { return "[" + strconv.Itoa(i) + "]" }
 
-// ParseAddr reads what String wrote.
+// ParseAddr reads what String wrote. Spaces, other quotes and leading zeros are not taken: an address is written in one way.
 func ParseAddr(s string) (Addr, error) {
-	a := Addr{}
-	rest := s
-	if i := strings.IndexByte(rest, '['); i >= 0 {
-		if !strings.HasSuffix(rest, "]") {
-			return Addr{}, fmt.Errorf("%q is no address: want family.type.name, with a key such as [\"a\"] or [0] under for_each or count", s)
+	var names, keys []string
+	for rest := s; ; {
+		name, key, after, err := cutStep(rest)
+		if err != nil {
+			return Addr{}, fmt.Errorf("%q is no address: %w", s, err)
 		}
-		rest, a.Key = rest[:i], rest[i:]
-		inner := a.Key[1 : len(a.Key)-1]
-		if _, err := strconv.Unquote(inner); err != nil {
-			if _, err := strconv.Atoi(inner); err != nil {
-				return Addr{}, fmt.Errorf("%q is no address: the key must be a quoted string or a number", s)
-			}
+		names, keys = append(names, name), append(keys, key)
+		if after == "" {
+			break
+		}
+		rest = after[1:]
+	}
+	n := len(names) - 3
+	if n < 0 || n%2 != 0 || keys[n] != "" || keys[n+1] != "" {
+		return Addr{}, fmt.Errorf("%q is no address: want family.type.name, for example train.supervised.base, with a key such as [\"a\"] or [0] under for_each or count", s)
+	}
+	a := Addr{Family: names[n], Type: names[n+1], Name: names[n+2], Key: keys[n+2]}
+	for i := 0; i < n; i += 2 {
+		if names[i] != "module" || keys[i] != "" {
+			return Addr{}, fmt.Errorf("%q is no address: before family.type.name may stand module.NAME only", s)
 		}
 	}
-	parts := strings.Split(rest, ".")
-	if len(parts) > 3 {
-		a.Module = strings.Join(parts[:len(parts)-3], ".")
-		parts = parts[len(parts)-3:]
+	if n > 0 {
+		a.Module = strings.TrimSuffix(s, "."+Addr{Family: a.Family, Type: a.Type, Name: a.Name}.String()+a.Key)
 	}
-	if len(parts) != 3 || parts[0] == "" || parts[1] == "" || parts[2] == "" {
-		return Addr{}, fmt.Errorf("%q is no address: want family.type.name, for example train.supervised.base", s)
-	}
-	a.Family, a.Type, a.Name = parts[0], parts[1], parts[2]
 	return a, nil
+}
+
+var errKey = errors.New(`a key is a quoted string or a number: ["a"] or [0]`)
+
+// cutStep takes `name` or `name[key]` off the front of an address; after is empty or begins with a dot.
+func cutStep(s string) (name, key, after string, err error) {
+	i := strings.IndexAny(s, ".[")
+	if i < 0 {
+		i = len(s)
+	}
+	name, after = s[:i], s[i:]
+	if !hclsyntax.ValidIdentifier(name) {
+		return "", "", "", fmt.Errorf("%q is no name", name)
+	}
+	if !strings.HasPrefix(after, "[") {
+		return name, "", after, nil
+	}
+	inner, err := strconv.QuotedPrefix(after[1:])
+	if err == nil {
+		if text, _ := strconv.Unquote(inner); strconv.Quote(text) != inner {
+			return "", "", "", errKey
+		}
+	} else {
+		inner, _, _ = strings.Cut(after[1:], "]")
+		if n, err := strconv.Atoi(inner); err != nil || n < 0 || strconv.Itoa(n) != inner {
+			return "", "", "", errKey
+		}
+	}
+	key, after = "["+inner+"]", after[1+len(inner):]
+	after, ok := strings.CutPrefix(after, "]")
+	if !ok || after != "" && after[0] != '.' {
+		return "", "", "", errKey
+	}
+	return name, key, after, nil
 }

@@ -1,0 +1,65 @@
+package lang
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// tenThousand is a spec of 10,000 blocks by for_each, half of which refer to the other half.
+func tenThousand() string {
+	return `
+dataset "csv" "d" { files = ["d.csv"] }
+model "layers" "m" {
+  layer "dense" "h" { units = 64 }
+}
+locals { seeds = { for i in sequence(5000) : "s${i}" => i } }
+train "supervised" "t" {
+  for_each = local.seeds
+  graph  = model.layers.m.graph
+  data   = dataset.csv.d.data
+  epochs = 5 + 3
+  seed   = each.value
+  loss   = "cross_entropy"
+  optimizer "adam" { lr = 0.0001 * (1 + each.value) }
+}
+pass "prune" "p" {
+  for_each = local.seeds
+  from     = train.supervised.t[each.key].model
+  sparsity = 0.5
+}
+`
+}
+
+// BenchmarkForEach loads 10,000 blocks of two for_each. The target is 0.4 s.
+func BenchmarkForEach(b *testing.B) {
+	dir := files(b, map[string]string{"a.mbuild.hcl": tenThousand()})
+	b.ReportAllocs()
+	for b.Loop() {
+		s, diags := Load(context.Background(), Request{Dir: dir, Kinds: catalog{}})
+		if diags.HasErrors() || len(s.Blocks) != 10_002 {
+			b.Fatal(len(s.Blocks), render(diags))
+		}
+	}
+}
+
+// BenchmarkLiteral loads 10,000 blocks that are written out, in 100 files.
+func BenchmarkLiteral(b *testing.B) {
+	byName := map[string]string{"d.mbuild.hcl": "dataset \"csv\" \"d\" { files = [\"d.csv\"] }\n"}
+	for f := range 100 {
+		var text strings.Builder
+		for i := range 100 {
+			fmt.Fprintf(&text, "train \"supervised\" \"t%d_%d\" {\n  data = dataset.csv.d.data\n  epochs = 8\n  seed = %d\n  optimizer \"adam\" {\n    lr = 1e-3\n  }\n}\n", f, i, i)
+		}
+		byName[fmt.Sprintf("f%02d.mbuild.hcl", f)] = text.String()
+	}
+	dir := files(b, byName)
+	b.ReportAllocs()
+	for b.Loop() {
+		s, diags := Load(context.Background(), Request{Dir: dir, Kinds: catalog{}})
+		if diags.HasErrors() || len(s.Blocks) != 10_001 {
+			b.Fatal(len(s.Blocks), render(diags))
+		}
+	}
+}
