@@ -221,6 +221,9 @@ func ReasonText(r planner.Reason) string {
 	case "attribute":
 		return fmt.Sprintf("%s: %s -> %s", r.Path, shown(r.Before), shown(r.After))
 	case "input":
+		if r.From != "" && r.Before == nil && r.After == nil {
+			return "waits for " + r.From
+		}
 		if r.From != "" {
 			return r.From + " changed"
 		}
