@@ -410,7 +410,7 @@ func TestCommitOrder(t *testing.T) {
 		f := &failing{Store: store, left: k}
 		r := newRig(t, f, true, diamond)
 		p := r.plan(planner.Request{})
-		res, _ := r.apply(context.Background(), p, executor.Options{Jobs: 1})
+		r.apply(context.Background(), p, executor.Options{Jobs: 1})
 		for _, s := range p.Steps {
 			key := r.record.Actions[s.Addr].Key
 			if key == "" {
