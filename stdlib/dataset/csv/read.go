@@ -166,14 +166,14 @@ func (p *parser) run(first bool) error {
 		if err == io.EOF {
 			break
 		}
-		line, _ := p.csv.FieldPos(0)
 		if err != nil {
 			var pe *stdcsv.ParseError
 			if errors.As(err, &pe) {
 				return fail("bad-csv", "files", "Malformed CSV", "%s:%d:%d: %v.", p.display, pe.Line, pe.Column, pe.Err)
 			}
-			return fail("unreadable-file", "files", "File not readable", "%s after line %d: %v.", p.display, line, err)
+			return fail("unreadable-file", "files", "File not readable", "%s, after %d bytes: %v.", p.display, p.csv.InputOffset(), err)
 		}
+		line, _ := p.csv.FieldPos(0)
 		if p.width == 0 {
 			p.width = len(rec)
 			if t.opt.Header {
