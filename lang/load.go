@@ -2,6 +2,8 @@ package lang
 
 import (
 	"context"
+	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"sort"
@@ -69,12 +71,6 @@ func specFiles(dir string) ([]string, error) {
 	return names, nil
 }
 
-// limits on what is parsed, far above what people write.
-const (
-	maxFile  = 64 << 20
-	maxDepth = 200
-)
-
 // parse reads all files in parallel.
 func (m *module) parse(names []string) {
 	files := make([]*hcl.File, len(names))
@@ -98,60 +94,73 @@ func (m *module) parse(names []string) {
 }
 
 func parseFile(dir, name string) (*hcl.File, hcl.Diagnostics) {
-	at := hcl.Range{Filename: name, Start: hcl.InitialPos, End: hcl.InitialPos}
-	src, err := os.ReadFile(filepath.Join(dir, name))
+	src, err := readRegular(filepath.Join(dir, name))
 	if err != nil {
-		return nil, hcl.Diagnostics{problem("unreadable", at, "File not readable", "%s: %v", name, err)}
+		return nil, hcl.Diagnostics{problem("unreadable", place(nil, name, 0), "File not readable", "%s: %v", name, plain(err))}
 	}
-	if len(src) > maxFile {
-		return nil, hcl.Diagnostics{problem("too-large", at, "File too large", "%s has %d bytes; a spec file may have %d.", name, len(src), maxFile)}
-	}
-	if !utf8.Valid(src) {
-		return nil, hcl.Diagnostics{problem("not-utf8", badByte(src, at), "File is not UTF-8", "%s holds bytes that are no UTF-8 text. Save it as UTF-8.", name)}
-	}
-	if depth, at := nesting(src, at); depth > maxDepth {
-		return nil, hcl.Diagnostics{problem("too-deep", at, "Nested too deeply", "%s nests brackets more than %d levels deep.", name, maxDepth)}
+	if d := refuse(src, name, false); d != nil {
+		return &hcl.File{Bytes: src}, hcl.Diagnostics{d}
 	}
 	return hclparse.NewParser().ParseHCL(src, name)
 }
 
-// badByte is the place of the first byte that is not UTF-8.
-func badByte(src []byte, at hcl.Range) hcl.Range {
-	line := 1
-	start := 0
+// readRegular reads a regular file, and of it no more than one byte beyond the limit: nothing else ends, or ends soon.
+func readRegular(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, errors.New("it is no regular file")
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, maxFile+1))
+}
+
+// refuse reports what the parsers cannot be given; nil when they can.
+func refuse(src []byte, name string, isJSON bool) *hcl.Diagnostic {
+	if len(src) > maxFile {
+		return problem("too-large", place(nil, name, 0), "File too large", "%s is larger than %d bytes. Put data into files of its own, and read them with functions.", name, maxFile)
+	}
+	if bad := firstBad(src); bad < len(src) {
+		return problem("not-utf8", place(src, name, bad), "File is not UTF-8", "%s holds bytes that are no UTF-8 text. Save it as UTF-8.", name)
+	}
+	if isJSON {
+		depth, at, long := measureJSON(src)
+		if long >= 0 {
+			return problem("too-large", place(src, name, long), "String too long", "This string is longer than %d bytes. Put the text into a file of its own and read it with file().", maxJSON)
+		}
+		return tooDeep(src, name, at, depth, 0)
+	}
+	depth, chain, at := measure(src, false)
+	return tooDeep(src, name, at, depth, chain)
+}
+
+func tooDeep(src []byte, name string, at, depth, chain int) *hcl.Diagnostic {
+	switch {
+	case depth > maxDepth:
+		return problem("too-deep", place(src, name, at), "Nested too deeply", "Brackets, blocks and strings nest more than %d levels deep here.", maxDepth)
+	case chain > maxChain:
+		return problem("too-deep", place(src, name, at), "Nested too deeply", "This expression has more than %d operators. Split it into locals.", maxChain)
+	}
+	return nil
+}
+
+// firstBad is the offset of the first byte that is not UTF-8, the length when all are.
+func firstBad(src []byte) int {
+	if utf8.Valid(src) {
+		return len(src)
+	}
 	for i := 0; i < len(src); {
 		r, n := utf8.DecodeRune(src[i:])
 		if r == utf8.RuneError && n == 1 {
-			p := hcl.Pos{Line: line, Column: i - start + 1, Byte: i}
-			at.Start, at.End = p, p
-			return at
-		}
-		if r == '\n' {
-			line++
-			start = i + 1
+			return i
 		}
 		i += n
 	}
-	return at
-}
-
-// nesting is an upper bound of how deeply brackets nest, so that the recursive parser is never given what would exhaust its
-// stack. Brackets inside strings and comments count too; nobody writes hundreds of those unclosed.
-func nesting(src []byte, at hcl.Range) (int, hcl.Range) {
-	depth, deepest, line := 0, 0, 1
-	for i, c := range src {
-		switch c {
-		case '{', '[', '(':
-			if depth++; depth > deepest {
-				deepest = depth
-				at.Start = hcl.Pos{Line: line, Column: 1, Byte: i}
-				at.End = at.Start
-			}
-		case '}', ']', ')':
-			depth = max(0, depth-1)
-		case '\n':
-			line++
-		}
-	}
-	return deepest, at
+	return len(src)
 }

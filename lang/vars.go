@@ -2,7 +2,6 @@ package lang
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"sort"
 	"strings"
@@ -206,6 +205,11 @@ func (m *module) setText(v *variable, name, text, file string) {
 		return
 	}
 	m.spec.Files[file] = &hcl.File{Bytes: []byte(text)}
+	if d := refuse([]byte(text), file, false); d != nil {
+		m.report(d)
+		v.val = cty.UnknownVal(v.typ)
+		return
+	}
 	expr, diags := hclsyntax.ParseExpression([]byte(text), file, hcl.InitialPos)
 	if !diags.HasErrors() {
 		var val cty.Value
@@ -228,15 +232,21 @@ func (m *module) loadVarFile(path string, auto bool) {
 	if auto {
 		name = filepath.Base(path)
 	}
-	src, err := os.ReadFile(path)
+	src, err := readRegular(path)
 	if err != nil {
-		m.report(problem("missing-file", hcl.Range{Filename: name}, "Variables file not readable", "%v.", err))
+		m.report(problem("missing-file", hcl.Range{Filename: name}, "Variables file not readable", "%s: %v.", name, plain(err)))
+		return
+	}
+	isJSON := strings.HasPrefix(strings.TrimLeft(string(src[:min(len(src), 256)]), " \t\r\n"), "{")
+	if d := refuse(src, name, isJSON); d != nil {
+		m.spec.Files[name] = &hcl.File{Bytes: src}
+		m.report(d)
 		return
 	}
 	p := hclparse.NewParser()
 	var f *hcl.File
 	var diags hcl.Diagnostics
-	if strings.HasPrefix(strings.TrimSpace(string(src)), "{") {
+	if isJSON {
 		f, diags = p.ParseJSON(src, name)
 	} else {
 		f, diags = p.ParseHCL(src, name)

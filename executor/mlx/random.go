@@ -10,6 +10,9 @@ import (
 // Random is a stream of random numbers that is a pure function of a seed and a name, equal on every backend, platform and
 // version. The stream is PCG-DXSM (math/rand/v2), seeded with the first 16 bytes of SHA-256 of the seed (8 bytes, little
 // endian) and the name; what is made of its 64-bit words is written out here, for the library's own methods may change.
+//
+// A stream for each thing that is random (an epoch's order, a parameter, a layer's mask at a step) rather than one for all
+// makes each independent of what was drawn before, so that any part can be made again alone.
 type Random struct{ src *rand.PCG }
 
 // NewRandom returns the stream of a seed and a name.
@@ -21,16 +24,24 @@ func NewRandom(seed int64, name string) *Random {
 // Uint64 is the next word.
 func (r *Random) Uint64() uint64 { return r.src.Uint64() }
 
-// Float64 is uniform in [0, 1), with 53 bits.
+// Float64 is uniform in [0, 1), with 53 bits of the next word.
 func (r *Random) Float64() float64 { return float64(r.src.Uint64()>>11) * (1.0 / (1 << 53)) }
 
-// Normal is standard normal (Box and Muller 1958, the cosine branch; two words a number).
+// Normal is standard normal, by the ratio of uniforms with Leva's bounds (ACM TOMS 18, 1992, algorithm 712). What it returns
+// is a product and a quotient, which every platform rounds alike; Box and Muller's sines and logarithms they do not.
 func (r *Random) Normal() float64 {
-	u := 1 - r.Float64()
-	return math.Sqrt(-2*math.Log(u)) * math.Cos(2*math.Pi*r.Float64())
+	for {
+		u := 1 - r.Float64()
+		v := 1.7156 * (r.Float64() - 0.5)
+		x, y := u-0.449871, math.Abs(v)+0.386595
+		q := x*x + y*(0.19600*y-0.25472*x)
+		if q < 0.27597 || q <= 0.27846 && v*v <= -4*u*u*math.Log(u) {
+			return v / u
+		}
+	}
 }
 
-// Below is uniform in [0, n), by rejection.
+// Below is uniform in [0, n), n above 0: a word modulo n, where words beyond the last multiple of n are drawn again.
 func (r *Random) Below(n uint64) uint64 {
 	limit := math.MaxUint64 - math.MaxUint64%n
 	for {

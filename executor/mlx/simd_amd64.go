@@ -2,28 +2,18 @@
 
 package mlx
 
-import (
-	"os"
-	"simd/archsimd"
-	"strings"
-)
+import "simd/archsimd"
 
-// SIMD is the instruction set that the Go backend uses here: avx512, avx2 or none. Each gives other bits.
+// SIMD is the instruction set that the Go backend multiplies matrices with here: avx512, avx2, none, or generic where even
+// its portable kernels are switched off. Each gives other bits.
 func SIMD() string {
 	switch {
-	case archsimd.X86.AVX512() && !off("GOMLX_SIMD_AVX512"):
+	case !enabled(envMatMul):
+		return "generic"
+	case archsimd.X86.AVX512() && enabled(envAVX512):
 		return "avx512"
-	case archsimd.X86.AVX2() && !off("GOMLX_SIMD_AVX2"):
+	case archsimd.X86.AVX2() && enabled(envAVX2):
 		return "avx2"
 	}
 	return "none"
-}
-
-// off reports that an environment variable switches a feature off.
-func off(name string) bool {
-	switch strings.ToLower(os.Getenv(name)) {
-	case "0", "false", "f", "no", "off":
-		return true
-	}
-	return false
 }

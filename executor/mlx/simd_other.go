@@ -2,5 +2,11 @@
 
 package mlx
 
-// SIMD is none: this build has no vector code for the Go backend. Build with GOEXPERIMENT=simd on amd64 for speed.
-func SIMD() string { return "none" }
+// SIMD is the instruction set that the Go backend multiplies matrices with: none, for this build has no vector code (build
+// with GOEXPERIMENT=simd on amd64 for speed), or generic where even its portable kernels are switched off.
+func SIMD() string {
+	if !enabled(envMatMul) {
+		return "generic"
+	}
+	return "none"
+}

@@ -1,4 +1,9 @@
-// Package report is what evaluations write: report.json, and the verdicts of gates.
+// Package report is what evaluations write: report.json, and the verdicts of gates; both canonical JSON, so equal outcomes give
+// equal bytes.
+//
+// It does not know how metrics come about (package metric) nor which block a gate stands in. The nouns: Report, Verdict, Judge.
+// The invariant: every number in a file is finite; a metric that is not is left out of its report, and a gate on it is
+// inconclusive.
 package report
 
 import (
@@ -18,7 +23,7 @@ const (
 	PredictionsMediaType = "application/vnd.mbuild.predictions.v1+safetensors"
 )
 
-// Report is the outcome of an evaluation.
+// Report is the outcome of an evaluation. PerClass and Confusion are those of a classification.
 type Report struct {
 	Task      string             `json:"task"` // classification, regression
 	Split     string             `json:"split"`
@@ -28,17 +33,18 @@ type Report struct {
 	Confusion [][]int            `json:"confusion,omitempty"` // [actual][predicted]
 }
 
-// Verdict is what a gate decided.
+// Verdict is what a gate decided: that Value is at least (min) or at most (max) Limit, or not.
 type Verdict struct {
-	Metric  string  `json:"metric"`
-	Bound   string  `json:"bound"` // min or max
-	Limit   float64 `json:"limit"`
-	Value   float64 `json:"value"`
-	Margin  float64 `json:"margin"`
-	Verdict string  `json:"verdict"` // pass, fail, inconclusive
+	Metric   string   `json:"metric"`
+	Bound    string   `json:"bound"` // min or max
+	Limit    float64  `json:"limit"`
+	Value    float64  `json:"value"`              // the metric, or its change from the baseline; 0 when inconclusive
+	Baseline *float64 `json:"baseline,omitempty"` // the metric of the other report, where the gate compares
+	Margin   float64  `json:"margin"`             // how far Value is on the right side of Limit; below 0 on the wrong one
+	Verdict  string   `json:"verdict"`            // pass, fail, inconclusive
 }
 
-// Write writes canonical JSON.
+// Write writes a report, or a verdict, as canonical JSON. A number that is not finite is an error.
 func Write(path string, v any) error {
 	b, err := json.Marshal(v)
 	if err != nil {
@@ -67,14 +73,22 @@ func Read(path string) (*Report, error) {
 	return r, nil
 }
 
-// Judge holds a value against a bound. A value that is not a number is inconclusive.
+// tolerance is the difference, as a share of the greater number, that is taken for rounding: a drop from 0.97 to 0.96 is one of
+// 0.01, though in float64 it is 0.010000000000000009.
+const tolerance = 1e-10
+
+// Judge holds a value against a bound, min or max. A value that equals the limit passes; one that is not finite is
+// inconclusive.
 func Judge(name, bound string, limit, v float64) Verdict {
 	j := Verdict{Metric: name, Bound: bound, Limit: limit, Value: v, Margin: v - limit, Verdict: "fail"}
 	if bound == "max" {
 		j.Margin = limit - v
 	}
+	if math.Abs(j.Margin) <= tolerance*max(math.Abs(v), math.Abs(limit)) {
+		j.Margin = 0
+	}
 	switch {
-	case math.IsNaN(v):
+	case v-v != 0: // NaN or infinite
 		j.Value, j.Margin, j.Verdict = 0, 0, "inconclusive"
 	case j.Margin >= 0:
 		j.Verdict = "pass"

@@ -1,0 +1,156 @@
+package mlx
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"math"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/gomlx/gomlx/core/graph"
+)
+
+func TestOpen(t *testing.T) {
+	s, err := Open(Go)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, _ := Open(Go); again != s {
+		t.Error("a second Open gives another session")
+	}
+	for name, want := range map[string]string{
+		"xla:cpu": "-tags xla", "xla": "PJRT plugin", "go:parallelism=4": "takes no options", "cuda": "no backend", "": "no backend",
+	} {
+		if _, err := Open(name); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("Open(%q): %v, want one line with %q", name, err, want)
+		}
+		if _, err := Fingerprint(name); err == nil {
+			t.Errorf("there is a fingerprint of %q", name)
+		}
+	}
+}
+
+// fingerprintOf runs a small program that prints the fingerprint.
+func fingerprintOf(t *testing.T, env ...string) map[string]any {
+	cmd := exec.Command("go", "run", "./testdata/fingerprint", Go)
+	cmd.Env = append(os.Environ(), env...)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	text, ok := strings.CutSuffix(strings.TrimSpace(string(out)), " <nil>")
+	f := map[string]any{}
+	if err := json.Unmarshal([]byte(text), &f); !ok || err != nil || strings.Contains(text, "\n") {
+		t.Fatalf("not one line of JSON: %s", out)
+	}
+	return f
+}
+
+func TestFingerprint(t *testing.T) {
+	f := fingerprintOf(t)
+	for module, key := range map[string]string{"github.com/gomlx/gomlx": "gomlx", "github.com/gomlx/compute": "compute"} {
+		want, err := exec.Command("go", "list", "-m", "-f", "{{.Version}}", module).Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f[key] != strings.TrimSpace(string(want)) {
+			t.Errorf("%s is %q, want %s", key, f[key], want)
+		}
+	}
+	if f["arch"] != runtime.GOARCH || f["simd"] != SIMD() || f["backend"] != Go || f["precision"] != "float32" {
+		t.Errorf("the fingerprint is %v", f)
+	}
+	if got := fingerprintOf(t, "GOMAXPROCS=1"); got["simd"] != f["simd"] || len(got) != len(f) {
+		t.Errorf("the number of processors changed it to %v", got)
+	}
+	if got := fingerprintOf(t, "GOMLX_SIMD_AVX512=disabled", "GOMLX_SIMD_AVX2=No"); got["simd"] != "none" {
+		t.Errorf("with vectors off it says %q", got["simd"])
+	}
+	if got := fingerprintOf(t, "GOMLX_DOT_MATMUL=0"); got["simd"] != "generic" {
+		t.Errorf("with kernels off it says %q", got["simd"])
+	}
+}
+
+func TestCompiler(t *testing.T) {
+	for v, want := range map[string]string{"go1.26.8": "go1.26", "go1.27rc1": "go1.27", "go1.26.8 X:simd": "go1.26", "devel go1.28-abc": "devel go1.28-abc"} {
+		if got := compiler(v); got != want {
+			t.Errorf("%q is cut to %q, want %q", v, got, want)
+		}
+	}
+}
+
+func TestTry(t *testing.T) {
+	boom := errors.New("boom")
+	if err := Try(func() error { panic(boom) }); !errors.Is(err, boom) || strings.Contains(err.Error(), "\n") {
+		t.Errorf("a panic with an error gave %v", err)
+	}
+	if err := Try(func() error { panic("text") }); err == nil || err.Error() != "gomlx: text" {
+		t.Errorf("a panic with text gave %v", err)
+	}
+	var m map[string]int
+	if err := Try(func() error { m["x"] = 1; return nil }); err == nil || !strings.Contains(err.Error(), "mlx_test.go") {
+		t.Errorf("a mistake of ours lost its stack: %v", err)
+	}
+	if err := Try(func() error { return boom }); err != boom {
+		t.Errorf("an error became %v", err)
+	}
+	s, _ := Open(Go)
+	err := Try(func() error {
+		_, err := graph.ExecOnceN(s.Backend, func(a, b *graph.Node) *graph.Node { return graph.MatMul(a, b) }, Zeros(2, 3), Zeros(4, 5))
+		return err
+	})
+	if err == nil {
+		t.Error("a product that does not fit is no error")
+	}
+}
+
+func TestBytes(t *testing.T) {
+	values := []float32{1, -2, float32(math.Copysign(0, -1)), math.MaxFloat32, float32(math.Inf(1)), math.SmallestNonzeroFloat32}
+	x := Tensor(values, 2, 3)
+	raw, err := Bytes(x)
+	if err != nil || len(raw) != 24 {
+		t.Fatal(len(raw), err)
+	}
+	y, err := FromBytes("F32", []int{2, 3}, raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	back, err := Values(y)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, v := range values {
+		if math.Float32bits(v) != math.Float32bits(back[i]) {
+			t.Errorf("number %d became %g, was %g", i, back[i], v)
+		}
+	}
+	back[0] = 7
+	if err := View(y, func(v []float32) {
+		if v[0] != 1 || len(v) != 6 {
+			t.Errorf("the view is %v", v)
+		}
+	}); err != nil {
+		t.Error(err)
+	}
+	for dtype, size := range map[string]int{"F64": 8, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1} {
+		want := bytes.Repeat([]byte{1}, 3*size)
+		z, err := FromBytes(dtype, []int{3}, want)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := Bytes(z); err != nil || !bytes.Equal(got, want) {
+			t.Errorf("%s: %v became %v, %v", dtype, want, got, err)
+		}
+	}
+	if _, err := FromBytes("F32", []int{2, 3}, raw[1:]); err == nil {
+		t.Error("23 bytes make six numbers")
+	}
+	if _, err := FromBytes("F8", []int{1}, raw[:1]); err == nil {
+		t.Error("there are tensors of type F8")
+	}
+}
