@@ -2,15 +2,12 @@ package lang
 
 import (
 	"context"
-	"maps"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/hashicorp/hcl/v2"
-
-	"mbuild.dev/mbuild/lang/value"
 )
 
 // files writes a directory of files by name.
@@ -55,47 +52,4 @@ func render(diags hcl.Diagnostics) string {
 		b.WriteString("[" + ExtraOf(d).Code + "] " + d.Summary + ": " + d.Detail + "\n")
 	}
 	return b.String()
-}
-
-// canonical is a Spec as one canonical JSON text: what it means, and nothing of how it is written.
-func canonical(t testing.TB, s *Spec) string {
-	t.Helper()
-	blocks := map[string]any{}
-	for _, b := range s.Blocks {
-		m := map[string]any{"attrs": maps.Clone(b.Attrs)}
-		if len(b.DependsOn) > 0 {
-			m["depends_on"] = addrs(b.DependsOn)
-		}
-		if len(b.Tags) > 0 {
-			tags := make([]any, len(b.Tags))
-			for i, t := range b.Tags {
-				tags[i] = t
-			}
-			m["tags"] = tags
-		}
-		blocks[b.Addr.String()] = m
-	}
-	outputs := map[string]any{}
-	for _, o := range s.Outputs {
-		outputs[o.Name] = o.Value
-	}
-	inputs := map[string]any{}
-	for _, in := range s.Inputs {
-		inputs[in.Path] = in.Digest
-	}
-	vars := map[string]any{}
-	maps.Copy(vars, s.Variables)
-	text, err := value.Canonical(map[string]any{"blocks": blocks, "outputs": outputs, "inputs": inputs, "variables": vars})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
-}
-
-func addrs(list []Addr) []any {
-	out := make([]any, len(list))
-	for i, a := range list {
-		out[i] = a.String()
-	}
-	return out
 }

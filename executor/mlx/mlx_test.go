@@ -101,7 +101,7 @@ func TestTry(t *testing.T) {
 	}
 	s, _ := Open(Go)
 	err := Try(func() error {
-		_, err := graph.ExecOnceN(s.Backend, func(a, b *graph.Node) *graph.Node { return graph.MatMul(a, b) }, Zeros(2, 3), Zeros(4, 5))
+		_, err := graph.CallOnceN(s.Backend, func(a, b *graph.Node) *graph.Node { return graph.MatMul(a, b) }, Zeros(2, 3), Zeros(4, 5))
 		return err
 	})
 	if err == nil {

@@ -1,8 +1,15 @@
 // Package mlx lowers an architecture (package graph) to a GoMLX computation.
 //
+// It does not know training: losses, gradients and optimizers are package learn's. The nouns: Values (parameters as nodes),
+// Lowering (a forward pass under construction, in training or inference), Program (a compiled model with its weights on the
+// device).
+//
 // Parameters are explicit inputs of the computation, not variables of GoMLX: what is trained, saved and digested is only what
 // mbuild itself handed in. Batch normalisation and quantised layers are composed from elementary operations, which all
 // backends have. The random part of dropout comes in as a mask, made outside by our own generator.
+//
+// The invariant: for every graph that graph.Infer accepts, inference computes what package reference does, up to the rounding
+// of float32 sums.
 package mlx
 
 import (
@@ -75,6 +82,8 @@ func (l *Lowering) layer(layer *graph.Layer) *Node {
 		return l.affine(layer, Div(centred, Sqrt(AddScalar(variance, layer.Float("epsilon", 1e-5)))))
 	case "flatten":
 		return Reshape(x, x.Shape().Dimensions[0], -1)
+	case "reshape":
+		return Reshape(x, append([]int{x.Shape().Dimensions[0]}, layer.Ints("shape")...)...)
 	case "add":
 		for _, in := range layer.Inputs[1:] {
 			x = Add(x, l.nodes[in])
@@ -117,20 +126,43 @@ func (l *Lowering) dense(layer *graph.Layer, x *Node) *Node {
 }
 
 // dynamicInt8 is DynamicQuantizeLinear and MatMulInteger of ONNX: the input is quantised to uint8 with one scale and zero
-// point for the whole tensor, whose range always includes zero; weights are int8 with a scale for each column. All integers
-// are small enough for float32 to add them exactly up to rows of 500 or so elements; above that the error is one unit in the
-// last place of the sum.
+// point for the whole tensor, whose range always includes zero; weights are int8 with a scale for each column. The float
+// operations are those of ONNX in its order, so that results agree to the bit.
 func (l *Lowering) dynamicInt8(layer *graph.Layer, x *Node) *Node {
 	g := x.Graph()
 	zero := ScalarZero(g, dtypes.Float32)
 	lo := Min(zero, ReduceAllMin(x))
 	hi := Max(zero, ReduceAllMax(x))
-	scale := MulScalar(Sub(hi, lo), 1.0/255)
+	scale := Div(Sub(hi, lo), Scalar(g, dtypes.Float32, 255)) // DivScalar would multiply by 1/255, which rounds otherwise
 	scale = Where(Equal(scale, zero), ScalarOne(g, dtypes.Float32), scale)
 	zp := ClipScalar(Round(Neg(Div(lo, scale))), 0, 255)
 	q := ClipScalar(Add(Round(Div(x, scale)), zp), 0, 255)
-	acc := MatMul(Sub(q, zp), l.param(layer, "weight"))
+	acc := integerMatMul(Sub(q, zp), l.param(layer, "weight"))
 	return Mul(acc, row(Mul(scale, l.param(layer, "weight_scale")), acc))
+}
+
+// exactRows is how many products of a quantised activation (at most 255 in size) and weight (at most 128) float32 adds
+// exactly, in any order: below 2^24 it has every whole number.
+const exactRows = 1 << 24 / (255 * 128)
+
+// integerMatMul is x w for whole numbers in float32, with sums as in int32, rounded to float32 once. Backends multiply
+// float32 fast and integers slowly; so it multiplies stretches of rows that are short enough to be exact.
+func integerMatMul(x, w *Node) *Node {
+	rows := w.Shape().Dimensions[0]
+	if rows <= exactRows {
+		return MatMul(x, w)
+	}
+	var sum *Node
+	for at := 0; at < rows; at += exactRows {
+		to := min(at+exactRows, rows)
+		part := ConvertDType(MatMul(Slice(x, AxisRange(), AxisRange(at, to)), Slice(w, AxisRange(at, to))), dtypes.Int32)
+		if sum == nil {
+			sum = part
+		} else {
+			sum = Add(sum, part)
+		}
+	}
+	return ConvertDType(sum, dtypes.Float32)
 }
 
 func (l *Lowering) batchNorm(layer *graph.Layer, x *Node) *Node {

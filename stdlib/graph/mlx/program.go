@@ -1,0 +1,118 @@
+package mlx
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+
+	"mbuild.dev/mbuild/executor/mlx"
+	"mbuild.dev/mbuild/stdlib/artifact/bundle"
+	"mbuild.dev/mbuild/stdlib/graph"
+)
+
+// Program is a model ready for inference: its weights stay on the device, and each number of rows that it is given is compiled
+// once. It may be used by several goroutines.
+type Program struct {
+	model  *bundle.Model
+	names  []weight
+	params []any
+	exec   *Exec
+}
+
+// weight says which parameter an argument of the computation is.
+type weight struct{ layer, param string }
+
+// Load makes a program of a model, which is not used afterwards. Weights in 16 bits become float32; those in int8 stay.
+func Load(s *mlx.Session, m *bundle.Model) (*Program, error) {
+	if err := m.Check(); err != nil {
+		return nil, err
+	}
+	p := &Program{model: m}
+	for _, layer := range slices.Sorted(maps.Keys(m.Params)) {
+		for _, param := range slices.Sorted(maps.Keys(m.Params[layer])) {
+			t, err := upload(m.Params[layer][param])
+			if err != nil {
+				return nil, fmt.Errorf("layer %q, parameter %q: %w", layer, param, err)
+			}
+			p.names = append(p.names, weight{layer, param})
+			p.params = append(p.params, t)
+		}
+	}
+	return p, mlx.Try(func() (err error) {
+		if p.exec, err = NewExec(s.Backend, p.build); err == nil {
+			p.exec.SetMaxCache(-1) // a small computation for each number of rows; the default refuses the 33rd
+		}
+		return err
+	})
+}
+
+func upload(t *bundle.Tensor) (*tensors.Tensor, error) {
+	if t.DType == graph.F16 || t.DType == graph.BF16 {
+		return mlx.Tensor(t.Float32s(), t.Shape...), nil
+	}
+	return mlx.FromBytes(string(t.DType), t.Shape, t.Data)
+}
+
+// build lowers the model; args are the inputs in the graph's order, then the parameters.
+func (p *Program) build(args []*Node) []*Node {
+	inputs := map[string]*Node{}
+	for i, in := range p.model.Graph.Inputs {
+		inputs[in.Name] = args[i]
+	}
+	params := Values{}
+	for i, n := range p.names {
+		if params[n.layer] == nil {
+			params[n.layer] = map[string]*Node{}
+		}
+		params[n.layer][n.param] = args[len(p.model.Graph.Inputs)+i]
+	}
+	fwd := &Lowering{Graph: p.model.Graph, Params: params}
+	return fwd.Forward(inputs)
+}
+
+// Forward computes the model over rows examples; inputs are [rows, shape...] by name. It returns the outputs in the order of
+// the graph, each [rows, shape...]. A dynamically quantised layer takes one scale for all rows, so its results depend on what
+// is computed together.
+func (p *Program) Forward(rows int, inputs map[string][]float32) ([][]float32, error) {
+	args := make([]any, 0, len(inputs)+len(p.params))
+	for _, in := range p.model.Graph.Inputs {
+		x := inputs[in.Name]
+		if rows < 1 || len(x) != rows*graph.Size(in.Shape) {
+			return nil, fmt.Errorf("input %q needs %d rows of %v, but has %d numbers", in.Name, max(rows, 1), in.Shape, len(x))
+		}
+		args = append(args, mlx.Tensor(x, append([]int{rows}, in.Shape...)...))
+	}
+	args = append(args, p.params...)
+	var out [][]float32
+	err := mlx.Try(func() error {
+		results, err := p.exec.Call(args...)
+		if err != nil {
+			return err
+		}
+		for _, r := range results {
+			v, err := mlx.Values(r)
+			if err != nil {
+				return err
+			}
+			out = append(out, v)
+			r.MustFinalizeAll()
+		}
+		for _, a := range args[:len(p.model.Graph.Inputs)] {
+			a.(*tensors.Tensor).MustFinalizeAll()
+		}
+		return nil
+	})
+	return out, err
+}
+
+// Close gives the memory of weights and compiled code back. The program must not be used afterwards.
+func (p *Program) Close() {
+	p.exec.Finalize()
+	for _, t := range p.params {
+		t.(*tensors.Tensor).MustFinalizeAll()
+	}
+	p.params = nil
+}

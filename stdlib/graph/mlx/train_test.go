@@ -1,0 +1,225 @@
+package mlx
+
+import (
+	"math"
+	"slices"
+	"testing"
+
+	. "github.com/gomlx/gomlx/core/graph"
+
+	"mbuild.dev/mbuild/executor/mlx"
+	"mbuild.dev/mbuild/stdlib/artifact/bundle"
+	"mbuild.dev/mbuild/stdlib/graph"
+)
+
+// scene is a model in training: its output weighed with fixed numbers is a loss.
+type scene struct {
+	sample
+	trainable []weight
+	others    []weight
+	mask      map[string][]float32 // by dropout layer
+}
+
+func newScene(t *testing.T, s sample) *scene {
+	c := &scene{sample: s, mask: map[string][]float32{}}
+	for _, l := range s.model.Graph.Layers {
+		for _, p := range s.model.Info.Layers[l.Name].Params {
+			if p.Trainable {
+				c.trainable = append(c.trainable, weight{l.Name, p.Name})
+			} else {
+				c.others = append(c.others, weight{l.Name, p.Name})
+			}
+		}
+		if l.Op == "dropout" {
+			r := mlx.NewRandom(1, "mask")
+			for range s.rows * graph.Size(s.model.Info.Shapes[l.Name]) {
+				c.mask[l.Name] = append(c.mask[l.Name], float32(r.Below(2)*2))
+			}
+		}
+	}
+	return c
+}
+
+// run gives the loss, its gradients by trainable parameter and then by input x, and the new running statistics.
+func (c *scene) run(t *testing.T, gradients bool) (loss float64, grads [][]float32, stats map[string][]float32) {
+	g := c.model.Graph
+	rows := func(shape []int) []int { return append([]int{c.rows}, shape...) }
+	args := []any{mlx.Tensor(c.inputs["x"], rows(g.Inputs[0].Shape)...)}
+	for name, m := range c.mask {
+		args = append(args, mlx.Tensor(m, rows(c.model.Info.Shapes[name])...))
+	}
+	all := append(append([]weight(nil), c.trainable...), c.others...)
+	for _, w := range all {
+		p := c.model.Params[w.layer][w.param]
+		args = append(args, mlx.Tensor(p.Float32s(), p.Shape...))
+	}
+	var names []weight
+	out, err := ExecOnceN(session(t).Backend, func(args []*Node) []*Node {
+		l := &Lowering{Graph: g, Params: Values{}, Train: true, Masks: map[string]*Node{}}
+		for name := range c.mask {
+			l.Masks[name] = args[1]
+		}
+		wrt := []*Node{}
+		for i, w := range all {
+			if l.Params[w.layer] == nil {
+				l.Params[w.layer] = map[string]*Node{}
+			}
+			n := args[1+len(c.mask)+i]
+			l.Params[w.layer][w.param] = n
+			if i < len(c.trainable) {
+				wrt = append(wrt, n)
+			}
+		}
+		y := l.Forward(map[string]*Node{"x": args[0]})[0]
+		weights := MulScalar(Sin(IotaFull(y.Graph(), y.Shape())), 0.5)
+		loss := ReduceAllSum(Mul(y, AddScalar(weights, 0.75)))
+		res := []*Node{loss}
+		if gradients {
+			res = append(res, Gradient(loss, append(wrt, args[0])...)...)
+		}
+		for _, w := range c.others {
+			names = append(names, w)
+			res = append(res, l.Stats[w.layer][w.param])
+		}
+		return res
+	}, args...)
+	if err != nil {
+		t.Fatalf("%s: %v", c.name, err)
+	}
+	stats = map[string][]float32{}
+	for i, o := range out {
+		v, err := mlx.Values(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch k := len(out) - len(names); {
+		case i == 0:
+			loss = float64(v[0])
+		case i < k:
+			grads = append(grads, v)
+		default:
+			stats[names[i-k].layer+"/"+names[i-k].param] = v
+		}
+	}
+	return loss, grads, stats
+}
+
+// TestGradients compares the gradient of every op and activation with central differences, along a random direction of each
+// parameter and of the input: (f(x+hd) - f(x-hd)) / 2h is grad · d. A direction has all elements in one number, so that no
+// element is left out and the difference stands well above the rounding of float32.
+func TestGradients(t *testing.T) {
+	const h = 1e-2
+	tested := 0
+	for _, s := range samples(t) {
+		if len(s.inputs) > 1 || slices.ContainsFunc(s.model.Graph.Layers, func(l graph.Layer) bool { return l.Quant != "" || l.Store != "" }) {
+			continue // what cannot be trained, and what has two inputs
+		}
+		tested++
+		// away from where relu and its like have no derivative
+		for i, v := range s.inputs["x"] {
+			if math.Abs(float64(v)) < 0.2 {
+				s.inputs["x"][i] = float32(math.Copysign(0.2, float64(v)))
+			}
+		}
+		c := newScene(t, s)
+		_, grads, _ := c.run(t, true)
+		targets := [][]float32{}
+		for _, w := range c.trainable {
+			targets = append(targets, c.model.Params[w.layer][w.param].Float32s())
+		}
+		targets = append(targets, c.inputs["x"])
+		for i, x := range targets {
+			r := mlx.NewRandom(9, "direction")
+			d := make([]float64, len(x))
+			norm, slope, size := 0.0, 0.0, 0.0
+			for j := range d {
+				d[j] = r.Normal()
+				norm += d[j] * d[j]
+			}
+			norm = math.Sqrt(norm)
+			for j := range d {
+				slope += float64(grads[i][j]) * d[j] / norm
+				size += float64(grads[i][j]) * float64(grads[i][j])
+			}
+			was := append([]float32(nil), x...)
+			at := func(h float64) float64 {
+				for j := range x {
+					x[j] = was[j] + float32(h*d[j]/norm)
+				}
+				l, _, _ := c.run(t, false)
+				copy(x, was)
+				return l
+			}
+			want := (at(h) - at(-h)) / (2 * h)
+			if math.Abs(slope-want) > 1e-2*(math.Sqrt(size)+0.1) {
+				t.Errorf("%s, target %d of %d: slope %g by gradient, %g by differences (gradient of size %g)", c.name, i, len(targets), slope, want, math.Sqrt(size))
+			}
+			if size == 0 {
+				t.Errorf("%s, target %d: no gradient at all", c.name, i)
+			}
+		}
+	}
+	if tested < len(graph.Activations)+6 {
+		t.Errorf("only %d models tested", tested)
+	}
+}
+
+// TestBatchNormTraining computes batch statistics, their use and the running ones by hand: over batch and middle axes.
+func TestBatchNormTraining(t *testing.T) {
+	l := layer("batch_norm", "b", "momentum", 0.75, "epsilon", 1e-3)
+	g := &graph.Graph{Inputs: []graph.Input{{Name: "x", Shape: []int{3, 2}, DType: graph.F32, Scale: 1}}, Layers: []graph.Layer{l}}
+	s := fill(t, "batch_norm", 5, g)
+	c := newScene(t, s)
+	got, _, stats := c.run(t, false)
+	ps := s.model.Params["b"]
+	want := 0.0
+	for f := range 2 {
+		var mean, variance float64
+		for i := f; i < 30; i += 2 {
+			mean += float64(s.inputs["x"][i]) / 15
+		}
+		for i := f; i < 30; i += 2 {
+			variance += math.Pow(float64(s.inputs["x"][i])-mean, 2) / 15
+		}
+		for i := f; i < 30; i += 2 {
+			y := (float64(s.inputs["x"][i])-mean)/math.Sqrt(variance+1e-3)*float64(ps["gamma"].Float32s()[f]) + float64(ps["beta"].Float32s()[f])
+			want += y * (0.75 + math.Sin(float64(i))/2)
+		}
+		for name, batch := range map[string]float64{"mean": mean, "variance": variance} {
+			running := 0.75*float64(ps[name].Float32s()[f]) + 0.25*batch
+			if math.Abs(float64(stats["b/"+name][f])-running) > 1e-6 {
+				t.Errorf("running %s %d is %g, want %g", name, f, stats["b/"+name][f], running)
+			}
+		}
+	}
+	if math.Abs(got-want) > 1e-4 {
+		t.Errorf("the weighed output is %g, want %g", got, want)
+	}
+}
+
+// TestDropout: in training the mask multiplies; in inference the layer does nothing, which TestForward holds.
+func TestDropout(t *testing.T) {
+	g := &graph.Graph{Inputs: []graph.Input{{Name: "x", Shape: []int{3}, DType: graph.F32, Scale: 1}}, Layers: []graph.Layer{layer("dropout", "d", "rate", 0.5)}}
+	s := sample{name: "dropout", rows: 2, inputs: map[string][]float32{"x": {1, 2, 3, 4, 5, 6}}}
+	g.Connect()
+	info, err := graph.Infer(g)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.model = &bundle.Model{Graph: g, Info: info}
+	c := newScene(t, s)
+	c.mask["d"] = []float32{2, 0, 0, 0, 2, 2}
+	_, grads, _ := c.run(t, true)
+	got, _, _ := c.run(t, false)
+	want := 0.0
+	for i, m := range c.mask["d"] {
+		w := 0.75 + math.Sin(float64(i))/2
+		want += w * float64(m) * float64(s.inputs["x"][i])
+		if math.Abs(float64(grads[0][i])-w*float64(m)) > 1e-6 {
+			t.Errorf("gradient %d is %g, want %g", i, grads[0][i], w*float64(m))
+		}
+	}
+	if math.Abs(got-want) > 1e-5 {
+		t.Errorf("the weighed output is %g, want %g", got, want)
+	}
+}
