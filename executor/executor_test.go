@@ -407,7 +407,8 @@ func TestKeys(t *testing.T) {
 func TestCommitOrder(t *testing.T) {
 	for k := range 20 {
 		store := memory.New()
-		f := &failing{Store: store, left: k}
+		f := &failing{Store: store}
+		f.left.Store(int64(k))
 		r := newRig(t, f, true, diamond)
 		p := r.plan(planner.Request{})
 		r.apply(context.Background(), p, executor.Options{Jobs: 1})
@@ -432,7 +433,7 @@ func TestCommitOrder(t *testing.T) {
 				t.Errorf("k=%d: the output of %s is missing", k, s.Addr)
 			}
 		}
-		f.left = 1 << 30
+		f.left.Store(1 << 30)
 		res, diags := r.apply(context.Background(), r.plan(planner.Request{}), executor.Options{})
 		if diags.HasErrors() || r.number(r.plan(planner.Request{}), "step.toy.d.out") != "112" {
 			t.Errorf("k=%d: the next apply: %+v %v", k, res, diags)
@@ -443,20 +444,20 @@ func TestCommitOrder(t *testing.T) {
 // failing is a store whose writes fail after a number of them.
 type failing struct {
 	*memory.Store
-	left int
+	left atomic.Int64
 }
 
 var errFull = errors.New("out of luck")
 
 func (f *failing) Put(ctx context.Context, r io.Reader) (cache.Digest, error) {
-	if f.left--; f.left < 0 {
+	if f.left.Add(-1) < 0 {
 		return cache.Digest{}, fmt.Errorf("%w: %w", cache.ErrNoSpace, errFull)
 	}
 	return f.Store.Put(ctx, r)
 }
 
 func (f *failing) Record(ctx context.Context, k cache.ActionKey, res *cache.ActionResult) error {
-	if f.left--; f.left < 0 {
+	if f.left.Add(-1) < 0 {
 		return fmt.Errorf("%w: %w", cache.ErrNoSpace, errFull)
 	}
 	return f.Store.Record(ctx, k, res)
