@@ -28,6 +28,9 @@ func (a Addr) String() string {
 // Base is the address without its key: the block as declared.
 func (a Addr) Base() Addr { a.Key = ""; return a }
 
+// local is the address as the block's own module writes it.
+func (a Addr) local() Addr { a.Module = ""; return a }
+
 // Compare orders addresses: by their parts, and keys of count by number.
 func (a Addr) Compare(b Addr) int {
 	for _, c := range [...]int{strings.Compare(a.Module, b.Module), strings.Compare(a.Family, b.Family),
@@ -112,4 +115,13 @@ func cutStep(s string) (name, key, after string, err error) {
 		return "", "", "", errKey
 	}
 	return name, key, after, nil
+}
+
+// unquoteKey is the text of a for_each key, or the number of a count.
+func unquoteKey(k string) string {
+	inner := strings.TrimSuffix(strings.TrimPrefix(k, "["), "]")
+	if s, err := strconv.Unquote(inner); err == nil {
+		return s
+	}
+	return inner
 }

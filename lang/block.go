@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -20,8 +21,8 @@ var meta = []string{"for_each", "count", "depends_on", "enabled", "tags"}
 // maxInstances bounds for_each and count of one block.
 const maxInstances = 1_000_000
 
-// evaluate makes every block and output, and the Spec of them.
-func (m *module) evaluate(ctx context.Context) {
+// finish makes every block, local, module and output of the module.
+func (m *module) finish(ctx context.Context) {
 	addrs := make([]Addr, 0, len(m.blocks))
 	for a := range m.blocks {
 		addrs = append(addrs, a)
@@ -29,51 +30,128 @@ func (m *module) evaluate(ctx context.Context) {
 	slices.SortFunc(addrs, Addr.Compare)
 	for _, a := range addrs {
 		if ctx.Err() != nil {
-			m.report(problem("interrupted", hcl.Range{}, "Interrupted", "%v", ctx.Err()))
-			return
+			return // Load reports it
 		}
 		d := m.blocks[a]
 		if m.evalBlock(d, d.block.DefRange()) {
 			m.spec.Blocks = append(m.spec.Blocks, d.instances...)
 		}
 	}
-	m.spec.index()
 	for _, name := range keys(m.locals) {
 		m.localValue(name, m.locals[name], m.locals[name].attr.NameRange)
 	}
-	for _, b := range m.outputs {
-		m.evalOutput(b)
+	for _, name := range keys(m.calls) {
+		m.finishCall(ctx, m.calls[name])
 	}
-	if !m.diags.HasErrors() {
-		m.checkEdges()
+	for _, name := range m.outputNames() {
+		m.output(name, m.outs[name].block.DefRange())
+	}
+	for _, name := range keys(m.variables) {
+		v := m.variables[name]
+		m.variableValue(name, v, v.block.DefRange())
+	}
+	for _, b := range m.checks {
+		m.evalCheck(b)
 	}
 }
 
-func (m *module) evalOutput(b *hclsyntax.Block) {
-	out := Output{Name: b.Labels[0], Range: b.DefRange()}
-	for _, name := range sortedAttrs(b.Body) {
-		a := b.Body.Attributes[name]
-		switch name {
-		case "value", "description":
-			v, ok := m.eval(a.Expr, scope{})
-			if !ok {
-				return
+func (m *module) outputNames() []string { return keys(m.outs) }
+
+// output evaluates an output, once.
+func (m *module) output(name string, from hcl.Range) (cty.Value, bool) {
+	o := m.outs[name]
+	if o == nil {
+		return cty.NilVal, false
+	}
+	if o.state != done {
+		if !m.enter(&o.state, m.prefix+"output."+name, from) {
+			return cty.NilVal, false
+		}
+		m.evalOutput(name, o)
+		m.leave(&o.state)
+	}
+	return o.val, o.val != cty.NilVal
+}
+
+func (m *module) evalOutput(name string, o *outputDecl) {
+	for _, nested := range o.block.Body.Blocks {
+		m.unknown(nested.TypeRange, "unknown-block", "Unknown block", "block", nested.Type, nil)
+	}
+	for _, n := range sortedAttrs(o.block.Body) {
+		a := o.block.Body.Attributes[n]
+		switch n {
+		case "value":
+			if v, ok := m.evalMarked(a.Expr, scope{}); ok {
+				o.val = v
 			}
-			n, err := fromCty(v)
-			if err != nil {
-				m.report(problem("wrong-type", a.Expr.Range(), "Wrong type", "Output %q: %v.", out.Name, err))
-				return
-			}
-			if name == "value" {
-				out.Value = n
-			} else {
-				out.Description, _ = n.(string)
+		case "description":
+			if v, ok := m.eval(a.Expr, scope{}); ok && v.Type() == cty.String && !v.IsNull() {
+				o.description = v.AsString()
 			}
 		default:
-			m.unknown(a.NameRange, "unknown-attribute", "Unknown attribute", "attribute", name, []string{"value", "description"})
+			m.unknown(a.NameRange, "unknown-attribute", "Unknown attribute", "attribute", n, []string{"value", "description"})
 		}
 	}
-	m.spec.Outputs = append(m.spec.Outputs, out)
+}
+
+// publish adds outputs, settings and variables of the root to the spec.
+func (m *module) publish() {
+	m.spec.Settings = m.settings
+	for _, name := range m.outputNames() {
+		o := m.outs[name]
+		if o.val == cty.NilVal {
+			continue
+		}
+		rng := o.block.DefRange()
+		if a := o.block.Body.Attributes["value"]; a != nil {
+			rng = a.Expr.Range()
+		}
+		n, err := fromCty(o.val)
+		if err != nil {
+			m.report(problem("wrong-type", rng, "Wrong type", "Output %q: %v.", name, err))
+			continue
+		}
+		m.spec.Outputs = append(m.spec.Outputs, Output{Name: name, Value: n, Description: o.description, Sensitive: isSensitive(o.val), Range: rng})
+	}
+	for name, v := range m.variables {
+		if v.sensitive {
+			m.spec.Variables[name] = Hidden
+		} else if v.val != cty.NilVal && v.val.IsWhollyKnown() {
+			if n, err := fromCty(v.val); err == nil {
+				m.spec.Variables[name] = n
+			}
+		}
+	}
+}
+
+// evalCheck evaluates `check "name" { condition, error_message }`.
+func (m *module) evalCheck(b *hclsyntax.Block) {
+	cond, msg := b.Body.Attributes["condition"], b.Body.Attributes["error_message"]
+	for _, n := range sortedAttrs(b.Body) {
+		if n != "condition" && n != "error_message" {
+			m.unknown(b.Body.Attributes[n].NameRange, "unknown-attribute", "Unknown attribute", "attribute", n, []string{"condition", "error_message"})
+		}
+	}
+	if cond == nil || msg == nil {
+		m.report(problem("missing-attribute", b.DefRange(), "Missing attribute", "A check needs condition and error_message."))
+		return
+	}
+	v, ok := m.eval(cond.Expr, scope{})
+	if !ok {
+		return
+	}
+	if v.IsNull() || v.Type() != cty.Bool {
+		m.report(problem("bad-condition", cond.Expr.Range(), "Invalid condition", "The condition of a check must be true or false, but this is %s.", v.Type().FriendlyName()))
+		return
+	}
+	if v.True() {
+		return
+	}
+	text := "its condition is false"
+	if t, ok := m.eval(msg.Expr, scope{}); ok && t.Type() == cty.String && !t.IsNull() {
+		text = t.AsString()
+	}
+	m.report(problem("check", cond.Expr.Range(), "Check failed", "Check %q: %s.", b.Labels[0], strings.TrimSuffix(text, ".")))
 }
 
 // evalBlock makes the instances of a declaration, once. It returns false when the block is broken.
@@ -118,65 +196,104 @@ func (m *module) expandEach(d *declaration, a *hclsyntax.Attribute) {
 		d.broken = true
 		return
 	}
+	values := map[string]cty.Value{}
+	ok = m.eachOf(v, a.Expr.Range(), func(key string, inst cty.Value) bool {
+		before := len(m.diags)
+		if b := m.instance(d, StringKey(key), scope{self: d}.with("each", inst)); b != nil {
+			values[key] = m.blockValue(b)
+		}
+		// The same mistake would be reported for every instance.
+		return !d.broken && !hcl.Diagnostics(m.diags[before:]).HasErrors()
+	})
+	if ok {
+		d.value = cty.ObjectVal(values)
+	}
+}
+
+// eachOf calls do for the elements of a for_each value until it returns false, with the key and what `each` is.
+func (m *module) eachOf(v cty.Value, rng hcl.Range, do func(key string, each cty.Value) bool) bool {
 	t := v.Type()
 	if v.IsNull() || !(t.IsMapType() || t.IsObjectType() || t.IsSetType() || t.IsTupleType() || t.IsListType()) {
-		m.report(problem("wrong-type", a.Expr.Range(), "Wrong type", "for_each needs a map, or a set or list of strings, but this is %s.", t.FriendlyName()))
-		return
+		m.report(problem("wrong-type", rng, "Wrong type", "for_each needs a map, or a set or list of strings, but this is %s.", friendly(v)))
+		return false
 	}
 	if v.LengthInt() > maxInstances {
-		m.report(problem("too-many", a.Expr.Range(), "Too many instances", "for_each has %d elements; a block may have %d instances.", v.LengthInt(), maxInstances))
-		return
+		m.report(problem("too-many", rng, "Too many instances", "for_each has %d elements; a block may have %d instances.", v.LengthInt(), maxInstances))
+		return false
 	}
-	values := make(map[string]cty.Value, v.LengthInt())
+	keyed := t.IsMapType() || t.IsObjectType()
+	seen := map[string]bool{}
 	for it := v.ElementIterator(); it.Next(); {
 		k, e := it.Element()
-		if !t.IsMapType() && !t.IsObjectType() {
+		if !keyed {
 			k = e
 		}
 		if k.IsNull() || k.Type() != cty.String {
-			m.report(problem("wrong-type", a.Expr.Range(), "Wrong type", "for_each over a list needs strings, but one element is %s.", k.Type().FriendlyName()))
-			return
+			m.report(problem("wrong-type", rng, "Wrong type", "for_each over a list needs strings, but one element is %s.", friendly(k)))
+			return false
 		}
-		if _, dup := values[k.AsString()]; dup {
-			m.report(problem("duplicate", a.Expr.Range(), "Duplicate key", "for_each has %q twice.", k.AsString()))
-			return
+		if !keyed && seen[k.AsString()] {
+			m.report(problem("duplicate", rng, "Duplicate key", "for_each has %q twice.", k.AsString()))
+			return false
 		}
-		inst := cty.ObjectVal(map[string]cty.Value{"key": k, "value": e})
-		b := m.instance(d, StringKey(k.AsString()), scope{self: d}.with("each", inst))
-		if b != nil {
-			values[k.AsString()] = m.blockValue(b)
-		} else if hcl.Diagnostics(m.diags).HasErrors() {
-			return // the same mistake would be reported for every instance
+		if !keyed {
+			seen[k.AsString()] = true
+		}
+		if !do(k.AsString(), cty.ObjectVal(map[string]cty.Value{"key": k, "value": e})) {
+			return false
 		}
 	}
-	d.value = cty.ObjectVal(values)
+	return true
 }
 
 func (m *module) expandCount(d *declaration, a *hclsyntax.Attribute) {
-	v, ok := m.eval(a.Expr, scope{self: d})
+	count, ok := m.countOf(a, scope{self: d})
 	if !ok {
 		d.broken = true
 		return
 	}
-	n, err := fromCty(v)
-	count, isInt := n.(int64)
-	if err != nil || !isInt || count < 0 || count > maxInstances {
-		m.report(problem("wrong-type", a.Expr.Range(), "Wrong type", "count needs a whole number from 0 to %d.", maxInstances))
-		return
-	}
 	values := make([]cty.Value, 0, count)
-	for i := range int(count) {
+	for i := range count {
 		inst := cty.ObjectVal(map[string]cty.Value{"index": cty.NumberIntVal(int64(i))})
-		b := m.instance(d, IndexKey(i), scope{self: d}.with("count", inst))
-		if b == nil {
-			if hcl.Diagnostics(m.diags).HasErrors() {
-				return
-			}
-			continue
+		before := len(m.diags)
+		if b := m.instance(d, IndexKey(i), scope{self: d}.with("count", inst)); b != nil {
+			values = append(values, m.blockValue(b))
+		} else if d.broken || hcl.Diagnostics(m.diags[before:]).HasErrors() {
+			return
 		}
-		values = append(values, m.blockValue(b))
 	}
 	d.value = cty.TupleVal(values)
+}
+
+// countOf evaluates a count attribute.
+func (m *module) countOf(a *hclsyntax.Attribute, s scope) (int, bool) {
+	v, ok := m.eval(a.Expr, s)
+	if !ok {
+		return 0, false
+	}
+	n, err := fromCty(v)
+	count, isInt := n.(int64)
+	if err != nil || !isInt || count < 0 {
+		m.report(problem("wrong-type", a.Expr.Range(), "Wrong type", "count needs a whole number from 0 to %d, but this is %s.", maxInstances, friendly(v)))
+		return 0, false
+	}
+	if count > maxInstances {
+		m.report(problem("too-many", a.Expr.Range(), "Too many instances", "count is %d; a block may have %d instances.", count, maxInstances))
+		return 0, false
+	}
+	return int(count), true
+}
+
+// friendly names what a value is, for messages.
+func friendly(v cty.Value) string {
+	if v.IsNull() {
+		return "null"
+	}
+	n, err := fromCty(v)
+	if err != nil {
+		return v.Type().FriendlyName()
+	}
+	return schema.DescribeValue(n)
 }
 
 // instance evaluates one instance of a declaration; nil when it is disabled or broken.
@@ -185,6 +302,9 @@ func (m *module) instance(d *declaration, key string, s scope) *Block {
 	addr.Key = key
 	b := &Block{Addr: addr, Decl: d.block.DefRange()}
 	ok, enabled := m.evalMeta(d, b, s)
+	if ok && !enabled {
+		m.disabled(addr)
+	}
 	if !ok || !enabled {
 		return nil
 	}
@@ -195,18 +315,26 @@ func (m *module) instance(d *declaration, key string, s scope) *Block {
 		d.broken = true
 		return nil
 	}
-	attrs, problems := schema.Check(d.schema.Struct, raw)
-	for _, p := range problems {
-		e := Errorf(p.Code, addr, b.RangeOf(p.Path, p.OnKey), p.Summary, "%s", p.Detail)
-		m.report(suggest(e, p.Suggestion))
-	}
-	if len(problems) > 0 {
+	if !m.check(b, d.schema, raw) {
 		return nil
 	}
-	b.Attrs, _ = attrs.(map[string]any)
-	m.collectRefs(b, b.Attrs, "")
 	d.instances = append(d.instances, b)
 	return b
+}
+
+// check holds a block against its schema and sets its attributes and references; false when something is wrong.
+func (l *loader) check(b *Block, k *schema.Kind, raw map[string]any) bool {
+	attrs, problems := schema.Check(k.Struct, raw)
+	for _, p := range problems {
+		e := Errorf(p.Code, b.Addr, b.RangeOf(p.Path, p.OnKey), p.Summary, "%s", p.Detail)
+		l.report(suggest(e, p.Suggestion))
+	}
+	if len(problems) > 0 {
+		return false
+	}
+	b.Attrs, _ = attrs.(map[string]any)
+	collectRefs(b, b.Attrs, "")
+	return true
 }
 
 // evalMeta reads enabled, depends_on and tags.
@@ -263,12 +391,13 @@ func (m *module) evalDependsOn(b *Block, a *hclsyntax.Attribute) bool {
 			m.report(problem("wrong-type", e.Range(), "Wrong type", "depends_on names blocks: family.type.name."))
 			return false
 		}
-		to := Addr{Family: t.RootName(), Type: typ, Name: name}
+		to := Addr{Module: m.moduleAddr(), Family: t.RootName(), Type: typ, Name: name}
 		d := m.blocks[to]
 		if d == nil {
 			m.unknownBlock(to, t)
 			return false
 		}
+		d.used = true
 		if to == b.Addr.Base() {
 			m.reportCycle(to.String(), e.Range())
 			return false
@@ -292,7 +421,7 @@ func (m *module) evalBody(body *hclsyntax.Body, t *schema.Type, s scope, top boo
 			continue
 		}
 		a := body.Attributes[name]
-		v, ok := m.eval(a.Expr, s)
+		v, ok := m.evalMarked(a.Expr, s)
 		if !ok {
 			good = false
 			continue
@@ -470,7 +599,7 @@ func (m *module) blockValue(b *Block) cty.Value {
 }
 
 // collectRefs lists the references that are left in the normalised attributes: these are the block's edges.
-func (m *module) collectRefs(b *Block, v any, path string) {
+func collectRefs(b *Block, v any, path string) {
 	switch t := v.(type) {
 	case value.Ref:
 		i := len(t.To) - 1
@@ -483,11 +612,11 @@ func (m *module) collectRefs(b *Block, v any, path string) {
 		}
 	case []any:
 		for i, e := range t {
-			m.collectRefs(b, e, joinPath(path, strconv.Itoa(i)))
+			collectRefs(b, e, joinPath(path, strconv.Itoa(i)))
 		}
 	case map[string]any:
 		for _, k := range keys(t) {
-			m.collectRefs(b, t[k], joinPath(path, k))
+			collectRefs(b, t[k], joinPath(path, k))
 		}
 	}
 }
@@ -500,7 +629,7 @@ func joinPath(path, k string) string {
 }
 
 // checkEdges finds references to instances that do not exist, and cycles among blocks.
-func (m *module) checkEdges() {
+func (l *loader) checkEdges() {
 	color := map[Addr]state{}
 	var path []Ref
 	var visit func(b *Block) bool
@@ -511,15 +640,19 @@ func (m *module) checkEdges() {
 			edges = append(edges, Ref{To: d, Range: b.RangeOf("depends_on", false)})
 		}
 		for _, r := range edges {
-			to := m.spec.Block(r.To)
+			to := l.spec.Block(r.To)
+			if to == nil && l.off[r.To] {
+				l.report(Errorf("disabled", b.Addr, r.Range, "Reference to a disabled block", "%s has enabled = false, and this refers to it. Disable this block too, or refer to another.", r.To))
+				continue
+			}
 			if to == nil {
-				m.report(Errorf("unknown-block", b.Addr, r.Range, "Reference to nothing", "There is no block %s.", r.To))
+				l.report(Errorf("unknown-block", b.Addr, r.Range, "Reference to nothing", "There is no block %s.", r.To))
 				continue
 			}
 			path = append(path, r)
 			switch color[r.To] {
 			case busy:
-				m.reportRefCycle(r.To, path)
+				l.reportRefCycle(r.To, path)
 				return false
 			case fresh:
 				if !visit(to) {
@@ -531,14 +664,14 @@ func (m *module) checkEdges() {
 		color[b.Addr] = done
 		return true
 	}
-	for _, b := range m.spec.Blocks {
+	for _, b := range l.spec.Blocks {
 		if color[b.Addr] == fresh && !visit(b) {
 			return
 		}
 	}
 }
 
-func (m *module) reportRefCycle(to Addr, path []Ref) {
+func (l *loader) reportRefCycle(to Addr, path []Ref) {
 	start := 0
 	for i, r := range path[:len(path)-1] {
 		if r.To == to {
@@ -550,5 +683,5 @@ func (m *module) reportRefCycle(to Addr, path []Ref) {
 	for _, r := range cycle {
 		text += fmt.Sprintf(" -> %s (%s:%d)", r.To, r.Range.Filename, r.Range.Start.Line)
 	}
-	m.report(Errorf("cycle", to, cycle[0].Range, "Cycle", "These blocks need each other: %s. Break the cycle at one of these places.", text))
+	l.report(Errorf("cycle", to, cycle[0].Range, "Cycle", "These blocks need each other: %s. Break the cycle at one of these places.", text))
 }

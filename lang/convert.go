@@ -17,7 +17,13 @@ func refValue(r value.Ref) cty.Value { return cty.CapsuleVal(refType, &r) }
 
 // fromCty brings an evaluated expression to normal form.
 func fromCty(v cty.Value) (any, error) {
-	v, _ = v.Unmark()
+	if u, marks := v.Unmark(); len(marks) > 0 {
+		n, err := fromCty(u)
+		if _, ok := marks[sensitive{}]; ok && err == nil && n != nil {
+			return value.Secret{Value: value.Reveal(n)}, nil
+		}
+		return n, err
+	}
 	if !v.IsKnown() {
 		return nil, fmt.Errorf("the value is not known")
 	}
@@ -78,6 +84,8 @@ func toCty(v any) cty.Value {
 		return cty.StringVal(t)
 	case value.Ref:
 		return refValue(t)
+	case value.Secret:
+		return toCty(t.Value).Mark(sensitive{})
 	case []any:
 		if len(t) == 0 {
 			return cty.EmptyTupleVal

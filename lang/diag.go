@@ -2,7 +2,6 @@ package lang
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 )
@@ -28,16 +27,45 @@ func problem(code string, rng hcl.Range, summary, format string, args ...any) *h
 	return &hcl.Diagnostic{Severity: hcl.DiagError, Summary: summary, Detail: fmt.Sprintf(format, args...), Subject: rng.Ptr(), Extra: &Extra{Code: code}}
 }
 
+// warning makes a warning at a range.
+func warning(code string, rng hcl.Range, summary, format string, args ...any) *hcl.Diagnostic {
+	d := problem(code, rng, summary, format, args...)
+	d.Severity = hcl.DiagWarning
+	return d
+}
+
 func suggest(d *hcl.Diagnostic, s string) *hcl.Diagnostic {
 	d.Extra.(*Extra).Suggestion = s
 	return d
 }
 
-// ExtraOf returns what a diagnostic carries for machines. Diagnostics of the HCL library get a code made of their summary.
+// libraryDiagnostic gives a diagnostic of the HCL library a code of ours, and leaves out what only the library needs.
+func libraryDiagnostic(d *hcl.Diagnostic, code string) *hcl.Diagnostic {
+	d.Context, d.Expression, d.EvalContext = nil, nil, nil
+	if d.Extra == nil {
+		d.Extra = &Extra{Code: code}
+	}
+	if _, ok := d.Extra.(*Extra); !ok {
+		d.Extra = &Extra{Code: code}
+	}
+	return d
+}
+
+func (l *loader) reportLibrary(d *hcl.Diagnostic) {
+	code := "expression"
+	if d.Summary == "Call to unknown function" {
+		code = "unknown-function"
+	}
+	l.report(libraryDiagnostic(d, code))
+}
+
+// ExtraOf returns what a diagnostic carries for machines.
 func ExtraOf(d *hcl.Diagnostic) Extra {
 	if e, ok := d.Extra.(*Extra); ok {
 		return *e
 	}
-	words := strings.FieldsFunc(strings.ToLower(d.Summary), func(r rune) bool { return r < 'a' || r > 'z' })
-	return Extra{Code: strings.Join(words, "-")}
+	return Extra{Code: "syntax"}
 }
+
+// Hidden stands where a sensitive value would be shown.
+const Hidden = "(sensitive)"

@@ -19,7 +19,7 @@ import (
 
 // functions is the function table: cty's pure functions, and those that read files below the spec's directory, which are
 // recorded as inputs of the spec. There is no clock, no random and no environment.
-func functions(m *module) map[string]function.Function {
+func functions(m *loader) map[string]function.Function {
 	return map[string]function.Function{
 		"abs": stdlib.AbsoluteFunc, "ceil": stdlib.CeilFunc, "floor": stdlib.FloorFunc, "max": stdlib.MaxFunc, "min": stdlib.MinFunc,
 		"pow": stdlib.PowFunc, "log": stdlib.LogFunc, "signum": stdlib.SignumFunc, "parseint": stdlib.ParseIntFunc, "int": stdlib.IntFunc,
@@ -70,7 +70,7 @@ var sequenceFunc = function.New(&function.Spec{
 const maxRead = 16 << 20
 
 // read reads a file below the spec's directory and records it.
-func (m *module) read(name string) ([]byte, error) {
+func (m *loader) readFile(name string) ([]byte, error) {
 	rel := path.Clean(filepath.ToSlash(name))
 	if path.IsAbs(rel) || rel == ".." || strings.HasPrefix(rel, "../") {
 		return nil, fmt.Errorf("%q is outside the directory of the spec", name)
@@ -82,6 +82,7 @@ func (m *module) read(name string) ([]byte, error) {
 	defer root.Close()
 	info, err := root.Stat(rel)
 	if err != nil {
+		m.read.missing(rel)
 		return nil, fmt.Errorf("%q cannot be read: %v", name, plain(err))
 	}
 	if info.Size() > maxRead {
@@ -91,8 +92,7 @@ func (m *module) read(name string) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%q cannot be read: %v", name, plain(err))
 	}
-	s := sha256.Sum256(b)
-	m.spec.Inputs = append(m.spec.Inputs, Input{Path: rel, Digest: "sha256:" + hex.EncodeToString(s[:])})
+	m.read.file(rel, b)
 	return b, nil
 }
 
@@ -103,12 +103,12 @@ func plain(err error) error {
 	return err
 }
 
-func (m *module) fileFunc(f func([]byte) (string, error)) function.Function {
+func (m *loader) fileFunc(f func([]byte) (string, error)) function.Function {
 	return function.New(&function.Spec{
 		Params: []function.Parameter{{Name: "path", Type: cty.String}},
 		Type:   function.StaticReturnType(cty.String),
 		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
-			b, err := m.read(args[0].AsString())
+			b, err := m.readFile(args[0].AsString())
 			if err != nil {
 				return cty.NilVal, function.NewArgError(0, err)
 			}
@@ -119,12 +119,12 @@ func (m *module) fileFunc(f func([]byte) (string, error)) function.Function {
 }
 
 // csvheadFunc is csvhead(path): the column names in the first line of a CSV file.
-func (m *module) csvheadFunc() function.Function {
+func (m *loader) csvheadFunc() function.Function {
 	return function.New(&function.Spec{
 		Params: []function.Parameter{{Name: "path", Type: cty.String}},
 		Type:   function.StaticReturnType(cty.List(cty.String)),
 		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
-			b, err := m.read(args[0].AsString())
+			b, err := m.readFile(args[0].AsString())
 			if err != nil {
 				return cty.NilVal, function.NewArgError(0, err)
 			}
@@ -139,7 +139,7 @@ func (m *module) csvheadFunc() function.Function {
 }
 
 // filesetFunc is fileset(pattern): the files below the spec's directory that match, sorted.
-func (m *module) filesetFunc() function.Function {
+func (m *loader) filesetFunc() function.Function {
 	return function.New(&function.Spec{
 		Params: []function.Parameter{{Name: "pattern", Type: cty.String}},
 		Type:   function.StaticReturnType(cty.List(cty.String)),
@@ -153,6 +153,7 @@ func (m *module) filesetFunc() function.Function {
 				return cty.NilVal, function.NewArgErrorf(0, "%q: %v", pattern, err)
 			}
 			sort.Strings(names)
+			m.read.glob(pattern, names)
 			if len(names) == 0 {
 				return cty.ListValEmpty(cty.String), nil
 			}

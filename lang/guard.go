@@ -325,3 +325,101 @@ func place(src []byte, name string, offset int) hcl.Range {
 	}
 	return hcl.Range{Filename: name, Start: p, End: q}
 }
+
+// measureCUE is measure for CUE: brackets nest, and operators and unary signs chain. Strings and comments are skipped; what is
+// in an interpolation counts as nested.
+func measureCUE(src []byte) (deepest, longest, at int) {
+	depth, chain := 0, 0
+	var strs []cueString // strings around an interpolation
+	for i := 0; i < len(src) && deepest <= maxDepth && longest <= maxChain; i++ {
+		switch c := src[i]; c {
+		case '/':
+			if i+1 < len(src) && src[i+1] == '/' {
+				for i < len(src) && src[i] != '\n' {
+					i++
+				}
+				chain = 0
+			} else {
+				chain++
+			}
+		case '{', '[', '(':
+			if depth++; depth > deepest {
+				deepest, at = depth, i
+			}
+			if c != '{' {
+				chain++
+			}
+		case '}', ']', ')':
+			depth--
+			if c == ')' && len(strs) > 0 && strs[len(strs)-1].depth == depth {
+				s := strs[len(strs)-1]
+				strs = strs[:len(strs)-1]
+				i, strs = s.skip(src, i+1, depth, strs)
+				if i < len(src) && src[i] == '(' {
+					i-- // an interpolation: its bracket counts
+				}
+			}
+		case '"', '\'', '#':
+			if s, n, ok := openCUEString(src[i:]); ok {
+				i, strs = s.skip(src, i+n, depth, strs)
+				if i < len(src) && src[i] == '(' {
+					i--
+				}
+			}
+		case '\n', ',', ':':
+			chain = 0
+		case '+', '-', '*', '!', '&', '|', '=', '<', '>', '.':
+			chain++
+		}
+		if chain > longest {
+			longest, at = chain, i
+		}
+	}
+	return deepest, longest, at
+}
+
+// cueString is how a string of CUE ends: its quotes, and the number signs around them.
+type cueString struct {
+	quotes string
+	hashes int
+	depth  int
+}
+
+func openCUEString(src []byte) (cueString, int, bool) {
+	n := 0
+	for n < len(src) && src[n] == '#' {
+		n++
+	}
+	if n >= len(src) || src[n] != '"' && src[n] != '\'' {
+		return cueString{}, 0, false
+	}
+	q := string(src[n : n+1])
+	if triple := q + q + q; bytes.HasPrefix(src[n:], []byte(triple)) {
+		return cueString{quotes: triple, hashes: n}, n + 3, true
+	}
+	return cueString{quotes: q, hashes: n}, n + 1, true
+}
+
+// skip goes from inside a string to its last byte, or to the bracket of an interpolation, which it notes in strs.
+func (s cueString) skip(src []byte, i, depth int, strs []cueString) (int, []cueString) {
+	end := []byte(s.quotes + string(bytes.Repeat([]byte("#"), s.hashes)))
+	escape := append([]byte(`\`), bytes.Repeat([]byte("#"), s.hashes)...)
+	for i < len(src) {
+		switch {
+		case bytes.HasPrefix(src[i:], end):
+			return i + len(end) - 1, strs
+		case bytes.HasPrefix(src[i:], escape):
+			i += len(escape)
+			if i < len(src) && src[i] == '(' {
+				s.depth = depth
+				return i, append(strs, s)
+			}
+			i++
+		case src[i] == '\n' && len(s.quotes) == 1:
+			return i, strs // not a string that ends: the parser says so
+		default:
+			i++
+		}
+	}
+	return i, strs
+}

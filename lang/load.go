@@ -2,18 +2,12 @@ package lang
 
 import (
 	"context"
-	"errors"
-	"io"
-	"os"
-	"path/filepath"
-	"sort"
-	"strings"
-	"sync"
-	"unicode/utf8"
+	"fmt"
+	"slices"
+	"sync/atomic"
 
 	"github.com/hashicorp/hcl/v2"
-	"github.com/hashicorp/hcl/v2/hclparse"
-	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
 )
 
 // Request says what to load.
@@ -23,144 +17,141 @@ type Request struct {
 	Vars     []VarArg                         // -var, in the order given
 	VarFiles []string                         // -var-file, in the order given
 	Env      func(name string) (string, bool) // os.LookupEnv; nil reads nothing
+	Std      Library                          // modules that sources "std/NAME" name; nil has none
 }
 
 // VarArg is one -var name=value.
 type VarArg struct{ Name, Value string }
 
-// Load reads, evaluates and checks the spec of a directory. It returns a Spec even beside errors, so that tools can look at
-// what is well; the Spec is complete only without errors.
+// Load reads, evaluates and checks the spec of a directory and of the modules it calls. It returns a Spec even beside errors,
+// so that tools can look at what is well; the Spec is complete only without errors. An evaluation that takes too long or
+// too much memory is given up, and reported where it stood.
 func Load(ctx context.Context, req Request) (*Spec, hcl.Diagnostics) {
-	m := &module{req: req, spec: &Spec{Dir: req.Dir, Variables: map[string]any{}, Files: map[string]*hcl.File{}}}
-	names, err := specFiles(req.Dir)
-	if err != nil {
-		m.report(problem("unreadable", hcl.Range{Filename: req.Dir}, "Directory not readable", "%v", err))
-		return m.spec, m.diags
+	l := newLoader(req)
+	if d := guarded(ctx, l, func() { l.load(ctx) }); d != nil {
+		// The evaluation still runs and owns l: nothing of it may be touched.
+		return &Spec{Dir: req.Dir, Variables: map[string]any{}, Files: map[string]*hcl.File{}}, hcl.Diagnostics{d}
 	}
-	if len(names) == 0 {
-		m.report(problem("no-spec", hcl.Range{Filename: req.Dir}, "No spec here",
-			"There is no file *.mbuild.hcl in %s. Use -C DIR to name another directory.", req.Dir))
-		return m.spec, m.diags
+	return l.spec, l.diags
+}
+
+// loader is one Load: what all modules of a spec share.
+type loader struct {
+	req      Request
+	spec     *Spec
+	diags    hcl.Diagnostics
+	stack    []frame // what is being evaluated, for cycles
+	sources  map[string]*source
+	off      map[Addr]bool // blocks with enabled = false
+	root     interface{ warn() }
+	read     Reads
+	position atomic.Pointer[hcl.Range] // where the evaluation stands
+}
+
+func newLoader(req Request) *loader {
+	return &loader{req: req, sources: map[string]*source{}, off: map[Addr]bool{}, read: newReads(),
+		spec: &Spec{Dir: req.Dir, Variables: map[string]any{}, Files: map[string]*hcl.File{}}}
+}
+
+// part is a module in its place: the root, or an instance of a module block. There is one for each syntax.
+type part interface {
+	// outputNames lists the outputs, sorted.
+	outputNames() []string
+	// output evaluates an output; false when it is broken, which has been reported. from is who asks.
+	output(name string, from hcl.Range) (cty.Value, bool)
+	// finish evaluates what nobody asked for, and adds the blocks to the spec.
+	finish(ctx context.Context)
+	// publish adds outputs, settings and variables to the spec; for the root only.
+	publish()
+}
+
+// given is the value of a module's input, evaluated on demand.
+type given struct {
+	rng   hcl.Range
+	value func() (cty.Value, bool)
+}
+
+func (l *loader) load(ctx context.Context) {
+	src := l.openRoot()
+	if src == nil || l.diags.HasErrors() {
+		return
 	}
-	m.parse(names)
-	if m.diags.HasErrors() {
-		return m.spec, m.diags
+	root := l.place(src, "", nil, nil)
+	l.root, _ = root.(interface{ warn() })
+	if l.diags.HasErrors() {
+		return
 	}
+	root.finish(ctx)
+	l.spec.index()
+	root.publish()
+	if !l.diags.HasErrors() {
+		l.checkEdges()
+	}
+	if !l.diags.HasErrors() {
+		l.warnUnused()
+	}
+	l.spec.Reads = l.read
+}
+
+// place makes an instance of a module. prefix is its address and a dot; inputs is nil for the root, whose variables come from
+// outside.
+func (l *loader) place(src *source, prefix string, inputs map[string]given, chain []string) part {
+	chain = append(slices.Clone(chain), src.dir)
+	if src.cue != nil {
+		return l.placeCUE(src, prefix, inputs, chain)
+	}
+	m := &module{loader: l, src: src, prefix: prefix, inputs: inputs, chain: chain}
 	m.declare()
-	m.loadVariables()
-	if m.diags.HasErrors() {
-		return m.spec, m.diags
+	if inputs == nil {
+		m.loadVariables()
 	}
-	m.evaluate(ctx)
-	return m.spec, m.diags
+	return m
 }
 
-// specFiles lists the spec files of a directory in lexical order.
-func specFiles(dir string) ([]string, error) {
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return nil, err
-	}
-	var names []string
-	for _, e := range entries {
-		if strings.HasSuffix(e.Name(), ".mbuild.hcl") && !e.IsDir() {
-			names = append(names, e.Name())
-		}
-	}
-	sort.Strings(names)
-	return names, nil
+// disabled notes a block that is declared and left out.
+func (l *loader) disabled(a Addr) { l.off[a] = true }
+
+func (l *loader) report(d *hcl.Diagnostic) { l.diags = append(l.diags, d) }
+
+// at notes where the evaluation stands, for the report when it does not end.
+func (l *loader) at(rng hcl.Range) { l.position.Store(&rng) }
+
+// frame is one step of a chain of evaluations.
+type frame struct {
+	what string
+	rng  hcl.Range
 }
 
-// parse reads all files in parallel.
-func (m *module) parse(names []string) {
-	files := make([]*hcl.File, len(names))
-	diags := make([]hcl.Diagnostics, len(names))
-	var wg sync.WaitGroup
-	for i, name := range names {
-		wg.Go(func() { files[i], diags[i] = parseFile(m.req.Dir, name) })
+// state is how far the evaluation of one thing has come.
+type state uint8
+
+const (
+	fresh state = iota
+	busy
+	done
+)
+
+// enter pushes a frame unless what is to be evaluated is already being evaluated, which is a cycle and reported.
+func (l *loader) enter(st *state, what string, rng hcl.Range) bool {
+	if *st == busy {
+		l.reportCycle(what, rng)
+		return false
 	}
-	wg.Wait()
-	for i, name := range names {
-		for _, d := range diags[i] {
-			m.report(d)
-		}
-		if files[i] != nil {
-			m.spec.Files[name] = files[i]
-			if body, ok := files[i].Body.(*hclsyntax.Body); ok && !diags[i].HasErrors() {
-				m.bodies = append(m.bodies, body)
-			}
-		}
-	}
+	*st = busy
+	l.stack = append(l.stack, frame{what, rng})
+	return true
 }
 
-func parseFile(dir, name string) (*hcl.File, hcl.Diagnostics) {
-	src, err := readRegular(filepath.Join(dir, name))
-	if err != nil {
-		return nil, hcl.Diagnostics{problem("unreadable", place(nil, name, 0), "File not readable", "%s: %v", name, plain(err))}
-	}
-	if d := refuse(src, name, false); d != nil {
-		return &hcl.File{Bytes: src}, hcl.Diagnostics{d}
-	}
-	return hclparse.NewParser().ParseHCL(src, name)
+func (l *loader) leave(st *state) {
+	*st = done
+	l.stack = l.stack[:len(l.stack)-1]
 }
 
-// readRegular reads a regular file, and of it no more than one byte beyond the limit: nothing else ends, or ends soon.
-func readRegular(path string) ([]byte, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, err
+func (l *loader) reportCycle(what string, rng hcl.Range) {
+	from := slices.IndexFunc(l.stack, func(f frame) bool { return f.what == what })
+	steps := ""
+	for _, f := range l.stack[max(from, 0):] {
+		steps += fmt.Sprintf("%s (%s:%d) -> ", f.what, f.rng.Filename, f.rng.Start.Line)
 	}
-	if !info.Mode().IsRegular() {
-		return nil, errors.New("it is no regular file")
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	return io.ReadAll(io.LimitReader(f, maxFile+1))
-}
-
-// refuse reports what the parsers cannot be given; nil when they can.
-func refuse(src []byte, name string, isJSON bool) *hcl.Diagnostic {
-	if len(src) > maxFile {
-		return problem("too-large", place(nil, name, 0), "File too large", "%s is larger than %d bytes. Put data into files of its own, and read them with functions.", name, maxFile)
-	}
-	if bad := firstBad(src); bad < len(src) {
-		return problem("not-utf8", place(src, name, bad), "File is not UTF-8", "%s holds bytes that are no UTF-8 text. Save it as UTF-8.", name)
-	}
-	if isJSON {
-		depth, at, long := measureJSON(src)
-		if long >= 0 {
-			return problem("too-large", place(src, name, long), "String too long", "This string is longer than %d bytes. Put the text into a file of its own and read it with file().", maxJSON)
-		}
-		return tooDeep(src, name, at, depth, 0)
-	}
-	depth, chain, at := measure(src, false)
-	return tooDeep(src, name, at, depth, chain)
-}
-
-func tooDeep(src []byte, name string, at, depth, chain int) *hcl.Diagnostic {
-	switch {
-	case depth > maxDepth:
-		return problem("too-deep", place(src, name, at), "Nested too deeply", "Brackets, blocks and strings nest more than %d levels deep here.", maxDepth)
-	case chain > maxChain:
-		return problem("too-deep", place(src, name, at), "Nested too deeply", "This expression has more than %d operators. Split it into locals.", maxChain)
-	}
-	return nil
-}
-
-// firstBad is the offset of the first byte that is not UTF-8, the length when all are.
-func firstBad(src []byte) int {
-	if utf8.Valid(src) {
-		return len(src)
-	}
-	for i := 0; i < len(src); {
-		r, n := utf8.DecodeRune(src[i:])
-		if r == utf8.RuneError && n == 1 {
-			return i
-		}
-		i += n
-	}
-	return len(src)
+	l.report(problem("cycle", rng, "Cycle", "%s needs its own value: %s%s. Break the cycle at one of these places.", what, steps, what))
 }

@@ -3,8 +3,8 @@ package lang
 import (
 	"fmt"
 	"slices"
+	"strings"
 
-	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/function"
@@ -12,26 +12,33 @@ import (
 	"mbuild.dev/mbuild/lang/schema"
 )
 
-// module is the parsed files: declarations by name, values made on demand.
+// module is a module written in HCL, in its place: declarations by name, values made on demand.
 type module struct {
-	req    Request
-	spec   *Spec
-	bodies []*hclsyntax.Body
-	diags  hcl.Diagnostics
+	*loader
+	src    *source
+	prefix string           // address and a dot: "module.enc."; "" for the root
+	inputs map[string]given // nil for the root
+	chain  []string         // directories of the modules around this one, and its own
 
 	variables map[string]*variable
 	locals    map[string]*local
 	blocks    map[Addr]*declaration // by base address
-	outputs   []*hclsyntax.Block
+	calls     map[string]*call
+	outs      map[string]*outputDecl
+	checks    []*hclsyntax.Block
+	settings  Settings
 	functions map[string]function.Function
-	stack     []frame // what is being evaluated, for cycles
 }
+
+// moduleAddr is the module's address, "" for the root.
+func (m *module) moduleAddr() string { return strings.TrimSuffix(m.prefix, ".") }
 
 // local is one entry of a locals block.
 type local struct {
 	attr  *hclsyntax.Attribute
 	state state
 	val   cty.Value
+	used  bool
 }
 
 // declaration is an artifact block as written, before for_each and count.
@@ -43,54 +50,23 @@ type declaration struct {
 	instances []*Block
 	value     cty.Value // what `family.type.name` is in expressions; cty.NilVal until evaluated
 	broken    bool      // has been reported: nothing that refers to it is
+	used      bool
 }
 
-type state uint8
-
-const (
-	fresh state = iota
-	busy
-	done
-)
-
-// frame is one step of a chain of evaluations.
-type frame struct {
-	what string
-	rng  hcl.Range
-}
-
-func (m *module) report(d *hcl.Diagnostic) { m.diags = append(m.diags, d) }
-
-// enter pushes a frame unless what is to be evaluated is already being evaluated, which is a cycle and reported.
-func (m *module) enter(st *state, what string, rng hcl.Range) bool {
-	if *st == busy {
-		m.reportCycle(what, rng)
-		return false
-	}
-	*st = busy
-	m.stack = append(m.stack, frame{what, rng})
-	return true
-}
-
-func (m *module) leave(st *state) {
-	*st = done
-	m.stack = m.stack[:len(m.stack)-1]
-}
-
-func (m *module) reportCycle(what string, rng hcl.Range) {
-	from := slices.IndexFunc(m.stack, func(f frame) bool { return f.what == what })
-	steps := ""
-	for _, f := range m.stack[max(from, 0):] {
-		steps += fmt.Sprintf("%s (%s:%d) -> ", f.what, f.rng.Filename, f.rng.Start.Line)
-	}
-	m.report(problem("cycle", rng, "Cycle", "%s needs its own value: %s%s. Break the cycle at one of these places.", what, steps, what))
+// outputDecl is an output block.
+type outputDecl struct {
+	block       *hclsyntax.Block
+	state       state
+	val         cty.Value // cty.NilVal when broken
+	description string
 }
 
 // declare sorts the top-level blocks of all files into tables.
 func (m *module) declare() {
 	m.variables, m.locals, m.blocks = map[string]*variable{}, map[string]*local{}, map[Addr]*declaration{}
-	m.functions = functions(m)
-	for _, body := range m.bodies {
+	m.calls, m.outs = map[string]*call{}, map[string]*outputDecl{}
+	m.functions = functions(m.loader)
+	for _, body := range m.src.bodies {
 		for _, name := range sortedAttrs(body) {
 			a := body.Attributes[name]
 			m.report(problem("unknown-attribute", a.NameRange, "Unknown attribute",
@@ -109,17 +85,19 @@ func (m *module) declareBlock(b *hclsyntax.Block) {
 	case b.Type == "locals":
 		m.declareLocals(b)
 	case b.Type == "output":
-		if m.wantLabels(b, "output", "name") {
-			m.outputs = append(m.outputs, b)
-		}
+		m.declareOutput(b)
 	case b.Type == "mbuild":
 		m.declareSettings(b)
-	case b.Type == "module" || b.Type == "check":
-		m.report(problem("unsupported", b.DefRange(), "Not supported yet", "%q blocks are not supported by this version of mbuild.", b.Type))
+	case b.Type == "module":
+		m.declareCall(b)
+	case b.Type == "check":
+		if m.wantLabels(b, "check", "name") {
+			m.checks = append(m.checks, b)
+		}
 	case slices.Contains(Families, b.Type):
 		m.declareArtifact(b)
 	default:
-		allowed := append(slices.Clone(Families), "variable", "locals", "output", "mbuild")
+		allowed := append(slices.Clone(Families), "variable", "locals", "output", "module", "check", "mbuild")
 		s := schema.Nearest(b.Type, allowed)
 		detail := fmt.Sprintf("There is no block %q. ", b.Type)
 		if s != "" {
@@ -133,7 +111,7 @@ func (m *module) declareArtifact(b *hclsyntax.Block) {
 	if !m.wantLabels(b, b.Type, "type", "name") {
 		return
 	}
-	a := Addr{Family: b.Type, Type: b.Labels[0], Name: b.Labels[1]}
+	a := Addr{Module: m.moduleAddr(), Family: b.Type, Type: b.Labels[0], Name: b.Labels[1]}
 	if !hclsyntax.ValidIdentifier(a.Name) {
 		m.report(problem("bad-name", b.LabelRanges[1], "Invalid name", "%q is no name: use letters, digits, - and _, starting with a letter.", a.Name))
 		return
@@ -152,10 +130,25 @@ func (m *module) declareArtifact(b *hclsyntax.Block) {
 	}
 	if old := m.blocks[a]; old != nil {
 		m.report(problem("duplicate", b.DefRange(), "Duplicate block", "There is a block %s already, at %s:%d. Rename one of them.",
-			a, old.block.DefRange().Filename, old.block.DefRange().Start.Line))
+			a.local(), old.block.DefRange().Filename, old.block.DefRange().Start.Line))
 		return
 	}
 	m.blocks[a] = &declaration{addr: a, block: b, schema: k}
+}
+
+func (m *module) declareOutput(b *hclsyntax.Block) {
+	if !m.wantLabels(b, "output", "name") {
+		return
+	}
+	name := b.Labels[0]
+	if old := m.outs[name]; old != nil {
+		m.report(problem("duplicate", b.DefRange(), "Duplicate output", "There is an output %q already, at %s:%d.", name, old.block.DefRange().Filename, old.block.DefRange().Start.Line))
+		return
+	}
+	m.outs[name] = &outputDecl{block: b}
+	if b.Body.Attributes["value"] == nil {
+		m.report(problem("missing-attribute", b.DefRange(), "Missing attribute", "\"value\" is required: what the output gives."))
+	}
 }
 
 func (m *module) declareLocals(b *hclsyntax.Block) {
@@ -183,9 +176,9 @@ func (m *module) declareSettings(b *hclsyntax.Block) {
 		}
 		switch name {
 		case "required_version":
-			m.spec.Settings.RequiredVersion = v.AsString()
+			m.settings.RequiredVersion, m.settings.VersionRange = v.AsString(), a.Expr.Range()
 		case "backend":
-			m.spec.Settings.Backend = v.AsString()
+			m.settings.Backend = v.AsString()
 		default:
 			allowed := []string{"required_version", "backend"}
 			m.report(problem("unknown-attribute", a.NameRange, "Unknown attribute", "There is no setting %q. Allowed are %s.", name, schema.Words(allowed)))

@@ -29,8 +29,20 @@ func (s scope) with(name string, v cty.Value) scope {
 	return scope{self: s.self, local: l}
 }
 
-// eval evaluates an expression. It returns false when something is wrong, which has then been reported, here or before.
+// eval evaluates an expression to a value that may decide what there is: it may not be sensitive. It returns false when
+// something is wrong, which has then been reported, here or before.
 func (m *module) eval(e hcl.Expression, s scope) (cty.Value, bool) {
+	v, ok := m.evalMarked(e, s)
+	if ok && v.ContainsMarked() {
+		m.report(problem("sensitive", e.Range(), "Sensitive value", "What there is and what it is called may not depend on a sensitive value: it would be seen in addresses and plans."))
+		return cty.NilVal, false
+	}
+	return v, ok
+}
+
+// evalMarked evaluates an expression; sensitive parts of the result are marked.
+func (m *module) evalMarked(e hcl.Expression, s scope) (cty.Value, bool) {
+	m.at(e.Range())
 	vars := e.Variables()
 	ctx := &hcl.EvalContext{Functions: m.functions}
 	if len(vars) > 0 {
@@ -45,10 +57,17 @@ func (m *module) eval(e hcl.Expression, s scope) (cty.Value, bool) {
 	}
 	v, diags := e.Value(ctx)
 	for _, d := range diags {
-		d.Context, d.Expression, d.EvalContext = nil, nil, nil
-		m.report(d)
+		m.reportLibrary(d)
 	}
 	if diags.HasErrors() {
+		return cty.NilVal, false
+	}
+	if d := outgrown(v, e.Range()); d != nil {
+		m.report(d)
+		return cty.NilVal, false
+	}
+	if d, ok := disabledIn(v); ok {
+		m.report(problem("disabled", e.Range(), "Reference to a disabled block", "%s has enabled = false, and this refers to it. Disable this block too, or refer to another.", d))
 		return cty.NilVal, false
 	}
 	return v, v.IsWhollyKnown()
@@ -103,6 +122,10 @@ func (m *module) resolve(t hcl.Traversal, s scope, into *tree) bool {
 		return m.resolveVar(t, into)
 	case "local":
 		return m.resolveLocal(t, into)
+	case "module":
+		return m.resolveModule(t, into)
+	case "path":
+		return m.resolvePath(t, into)
 	case "each", "count":
 		m.report(problem("no-instance", t.SourceRange(), "Not inside for_each or count", "%q has a value only in a block with %s.", root, map[string]string{"each": "for_each", "count": "count"}[root]))
 		return false
@@ -110,7 +133,7 @@ func (m *module) resolve(t hcl.Traversal, s scope, into *tree) bool {
 	if slices.Contains(Families, root) {
 		return m.resolveBlock(t, s, into)
 	}
-	roots := append([]string{"var", "local"}, Families...)
+	roots := append([]string{"var", "local", "module", "path"}, Families...)
 	for l := range s.local {
 		roots = append(roots, l)
 	}
@@ -144,8 +167,10 @@ func (m *module) resolveVar(t hcl.Traversal, into *tree) bool {
 		m.unknown(t[1].SourceRange(), "unknown-variable", "Unknown variable", "variable", name, keys(m.variables))
 		return false
 	}
-	into.at("var", name).val = v.val
-	return v.val.IsKnown()
+	v.used = true
+	val, ok := m.variableValue(name, v, t.SourceRange())
+	into.at("var", name).val = val
+	return ok
 }
 
 func (m *module) resolveLocal(t hcl.Traversal, into *tree) bool {
@@ -159,6 +184,7 @@ func (m *module) resolveLocal(t hcl.Traversal, into *tree) bool {
 		m.unknown(t[1].SourceRange(), "unknown-local", "Unknown local", "local", name, keys(m.locals))
 		return false
 	}
+	l.used = true
 	v, ok := m.localValue(name, l, t.SourceRange())
 	into.at("local", name).val = v
 	return ok
@@ -166,11 +192,11 @@ func (m *module) resolveLocal(t hcl.Traversal, into *tree) bool {
 
 func (m *module) localValue(name string, l *local, rng hcl.Range) (cty.Value, bool) {
 	if l.state != done {
-		if !m.enter(&l.state, "local."+name, rng) {
+		if !m.enter(&l.state, m.prefix+"local."+name, rng) {
 			return cty.NilVal, false
 		}
 		l.val = cty.NilVal
-		if v, ok := m.eval(l.attr.Expr, scope{}); ok {
+		if v, ok := m.evalMarked(l.attr.Expr, scope{}); ok {
 			l.val = v
 		}
 		m.leave(&l.state)
@@ -187,56 +213,63 @@ func (m *module) resolveBlock(t hcl.Traversal, s scope, into *tree) bool {
 		m.report(problem("incomplete", t.SourceRange(), "Incomplete reference", "A block is named %s.TYPE.NAME, with an output or an attribute after it.", t.RootName()))
 		return false
 	}
-	a := Addr{Family: t.RootName(), Type: typ, Name: name}
+	a := Addr{Module: m.moduleAddr(), Family: t.RootName(), Type: typ, Name: name}
 	d := m.blocks[a]
 	if d == nil {
 		m.unknownBlock(a, t)
 		return false
 	}
+	d.used = true
 	if d.broken {
 		return false
 	}
 	at := into.at(a.Family, a.Type, a.Name)
 	attrs := d.block.Body.Attributes
-	if attrs["for_each"] == nil && attrs["count"] == nil {
-		if out, ok := step(t, 3); ok {
-			if ref, ok := m.outputRef(a, out); ok {
-				if attrs["enabled"] != nil && !m.evalBlock(d, t.SourceRange()) {
-					return false
-				}
-				if at.val == cty.NilVal {
-					at.at(out).val = ref
-				}
-				return attrs["enabled"] == nil || m.enabled(d, t)
-			}
-		}
-		if len(t) < 4 {
-			m.report(problem("incomplete", t.SourceRange(), "Incomplete reference", "%s is a block. Add one of its outputs, %s, or an attribute.", a, schema.Words(m.outputNames(a))))
+	if attrs["for_each"] != nil || attrs["count"] != nil {
+		if !m.evalBlock(d, t.SourceRange()) {
 			return false
 		}
+		at.val = d.value
+		return true
+	}
+	return m.resolveSingle(d, t, at)
+}
+
+// resolveSingle resolves what follows the name of a block without for_each and count.
+func (m *module) resolveSingle(d *declaration, t hcl.Traversal, at *tree) bool {
+	name, ok := step(t, 3)
+	if !ok {
+		m.report(problem("incomplete", t.SourceRange(), "Incomplete reference", "%s is a block. Add one of its outputs, %s, or an attribute.", d.addr.local(), schema.Words(m.outputsOf(d.addr))))
+		return false
+	}
+	ref, isOutput := m.outputRef(d.addr, name)
+	if isOutput && d.block.Body.Attributes["enabled"] == nil {
+		if at.val == cty.NilVal {
+			at.at(name).val = ref
+		}
+		return true
 	}
 	if !m.evalBlock(d, t.SourceRange()) {
 		return false
 	}
-	if !m.enabled(d, t) {
-		return false
+	if len(d.instances) == 0 {
+		at.at(name).val = cty.NullVal(cty.DynamicPseudoType).Mark(disabled{d.addr})
+		return true
 	}
-	if attr, ok := step(t, 3); ok && attrs["for_each"] == nil && attrs["count"] == nil && !d.value.Type().HasAttribute(attr) {
-		names := append(m.outputNames(a), keys(d.value.Type().AttributeTypes())...)
+	if isOutput {
+		if at.val == cty.NilVal {
+			at.at(name).val = ref
+		}
+		return true
+	}
+	if !d.value.Type().HasAttribute(name) {
+		names := append(m.outputsOf(d.addr), keys(d.value.Type().AttributeTypes())...)
 		slices.Sort(names)
-		m.unknown(t[3].SourceRange(), "unknown-output", "Unknown output or attribute", a.String()+" has no output or attribute", attr, slices.Compact(names))
+		m.unknown(t[3].SourceRange(), "unknown-output", "Unknown output or attribute", d.addr.local().String()+" has no output or attribute", name, slices.Compact(names))
 		return false
 	}
 	at.val = d.value
 	return true
-}
-
-func (m *module) enabled(d *declaration, t hcl.Traversal) bool {
-	if len(d.instances) > 0 || d.block.Body.Attributes["enabled"] == nil {
-		return true
-	}
-	m.report(problem("disabled", t.SourceRange(), "Reference to a disabled block", "%s has enabled = false, and this refers to it. Disable this block too, or refer to another.", d.addr))
-	return false
 }
 
 func (m *module) outputRef(a Addr, out string) (cty.Value, bool) {
@@ -248,7 +281,7 @@ func (m *module) outputRef(a Addr, out string) (cty.Value, bool) {
 	return cty.NilVal, false
 }
 
-func (m *module) outputNames(a Addr) []string {
+func (m *module) outputsOf(a Addr) []string {
 	var names []string
 	for _, o := range m.req.Kinds.Outputs(a.Family, a.Type) {
 		names = append(names, o.Name)
@@ -259,10 +292,10 @@ func (m *module) outputNames(a Addr) []string {
 func (m *module) unknownBlock(a Addr, t hcl.Traversal) {
 	var all []string
 	for b := range m.blocks {
-		all = append(all, b.String())
+		all = append(all, b.local().String())
 	}
 	slices.Sort(all)
-	m.unknown(hcl.RangeBetween(t[0].SourceRange(), t[2].SourceRange()), "unknown-block", "Reference to nothing", "block", a.String(), all)
+	m.unknown(hcl.RangeBetween(t[0].SourceRange(), t[2].SourceRange()), "unknown-block", "Reference to nothing", "block", a.local().String(), all)
 }
 
 // unknown reports a name that is none of those that exist.

@@ -15,8 +15,8 @@ type Spec struct {
 	Outputs   []Output
 	Variables map[string]any // values in normal form, by name; sensitive ones are "(sensitive)"
 	Settings  Settings
-	Inputs    []Input // files that functions read
-	Files     map[string]*hcl.File
+	Reads     Reads                // what the Spec was made of, beside the Request
+	Files     map[string]*hcl.File // sources by the name that ranges have
 
 	byAddr map[Addr]*Block
 }
@@ -24,6 +24,7 @@ type Spec struct {
 // Settings is the `mbuild {}` block.
 type Settings struct {
 	RequiredVersion string
+	VersionRange    hcl.Range
 	Backend         string
 }
 
@@ -72,13 +73,8 @@ type Output struct {
 	Name        string
 	Value       any // normal form, may hold references
 	Description string
+	Sensitive   bool // Value holds value.Secret
 	Range       hcl.Range
-}
-
-// Input is a file that a function read while the spec was evaluated.
-type Input struct {
-	Path   string // relative to the spec's directory
-	Digest string
 }
 
 // Catalog says what block types there are. planner.Table is one.

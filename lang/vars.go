@@ -2,13 +2,15 @@ package lang
 
 import (
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"sort"
+	"strconv"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/ext/typeexpr"
-	"github.com/hashicorp/hcl/v2/hclparse"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/convert"
@@ -25,8 +27,11 @@ type variable struct {
 	sensitive   bool
 	nullable    bool
 	validations []*hclsyntax.Block
-	val         cty.Value // cty.NilVal until loaded
+	val         cty.Value // cty.NilVal until given
 	from        hcl.Range // where the value was given
+	state       state
+	broken      bool
+	used        bool
 }
 
 var variableAttrs = []string{"type", "default", "description", "sensitive", "nullable"}
@@ -99,7 +104,7 @@ func (m *module) convertVariable(v *variable, name string, val cty.Value, rng hc
 	}
 	out, err := convert.Convert(val, v.typ.WithoutOptionalAttributesDeep())
 	if err != nil {
-		m.report(problem("wrong-type", rng, "Wrong type", "Variable %q needs %s: %v.", name, typeexpr.TypeString(v.typ), err))
+		m.report(problem("wrong-type", rng, "Wrong type", "Variable %q needs %s: %s.", name, typeexpr.TypeString(v.typ), strings.TrimSuffix(err.Error(), ".")))
 		return cty.UnknownVal(v.typ)
 	}
 	if out.IsNull() && !v.nullable {
@@ -111,16 +116,12 @@ func (m *module) convertVariable(v *variable, name string, val cty.Value, rng hc
 // loadVariables gives every variable its value: the default, then *.auto.mbvars in lexical order, then MBUILD_VAR_name, then
 // -var-file, then -var; the last wins.
 func (m *module) loadVariables() {
-	autos, _ := filepath.Glob(filepath.Join(m.req.Dir, "*.auto.mbvars"))
-	sort.Strings(autos)
-	for _, f := range autos {
+	for _, f := range m.autoFiles() {
 		m.loadVarFile(f, true)
 	}
-	if m.req.Env != nil {
-		for name, v := range m.variables {
-			if text, ok := m.req.Env("MBUILD_VAR_" + name); ok {
-				m.setText(v, name, text, "<MBUILD_VAR_"+name+">")
-			}
+	for _, name := range keys(m.variables) {
+		if text, ok := m.getenv("MBUILD_VAR_" + name); ok {
+			m.setText(m.variables[name], name, text, "<MBUILD_VAR_"+name+">")
 		}
 	}
 	for _, f := range m.req.VarFiles {
@@ -135,37 +136,79 @@ func (m *module) loadVariables() {
 		}
 		m.setText(v, a.Name, a.Value, file)
 	}
-	names := make([]string, 0, len(m.variables))
-	for n := range m.variables {
-		names = append(names, n)
+}
+
+// autoFiles lists the *.auto.mbvars of the spec's directory.
+func (l *loader) autoFiles() []string {
+	autos, _ := filepath.Glob(filepath.Join(l.req.Dir, "*.auto.mbvars"))
+	sort.Strings(autos)
+	names := make([]string, len(autos))
+	for i, f := range autos {
+		names[i] = filepath.Base(f)
 	}
-	sort.Strings(names)
-	for _, name := range names {
-		m.settleVariable(name, m.variables[name])
+	l.read.list("*.auto.mbvars", names)
+	return autos
+}
+
+func (l *loader) getenv(name string) (string, bool) {
+	if l.req.Env == nil {
+		return "", false
 	}
+	text, ok := l.req.Env(name)
+	l.read.env(name, text, ok)
+	return text, ok
+}
+
+// variableValue is the value of a variable, settled once.
+func (m *module) variableValue(name string, v *variable, from hcl.Range) (cty.Value, bool) {
+	if v.state != done {
+		if !m.enter(&v.state, m.prefix+"var."+name, from) {
+			return cty.NilVal, false
+		}
+		m.settleVariable(name, v)
+		m.leave(&v.state)
+	}
+	return v.val, !v.broken
 }
 
 func (m *module) settleVariable(name string, v *variable) {
+	if in, ok := m.inputs[name]; ok {
+		val, ok := in.value()
+		if !ok {
+			v.broken = true
+			return
+		}
+		v.val, v.from = m.convertVariable(v, name, val, in.rng), in.rng
+	}
 	if v.val == cty.NilVal {
 		v.val = v.dflt
 	}
 	if v.val == cty.NilVal {
-		m.report(problem("no-value", v.block.DefRange(), "Variable without a value",
-			"Variable %q has no default and was given no value. Use -var %s=…, -var-file, MBUILD_VAR_%s, or a default.", name, name, name))
-		v.val = cty.UnknownVal(v.typ)
+		m.noValue(name, v)
+		v.broken = true
+		return
+	}
+	if !v.val.IsWhollyKnown() {
+		v.broken = true
 		return
 	}
 	for _, b := range v.validations {
 		m.validate(name, v, b)
 	}
-	if !v.val.IsWhollyKnown() {
+	if v.sensitive {
+		v.val = v.val.Mark(sensitive{})
+	}
+}
+
+func (m *module) noValue(name string, v *variable) {
+	if m.inputs != nil {
+		i := len(m.chain) - 1
+		m.report(problem("no-value", v.block.DefRange(), "Input without a value",
+			"Variable %q of module %s has no default, and %s gives it no value. Add %s = … there.", name, m.chain[i], m.moduleAddr(), name))
 		return
 	}
-	if v.sensitive {
-		m.spec.Variables[name] = "(sensitive)"
-	} else if n, err := fromCty(v.val); err == nil {
-		m.spec.Variables[name] = n
-	}
+	m.report(problem("no-value", v.block.DefRange(), "Variable without a value",
+		"Variable %q has no default and was given no value. Use -var %s=…, -var-file, MBUILD_VAR_%s, or a default.", name, name, name))
 }
 
 // validate evaluates one validation block.
@@ -175,10 +218,8 @@ func (m *module) validate(name string, v *variable, b *hclsyntax.Block) {
 		m.report(problem("missing-attribute", b.DefRange(), "Missing attribute", "A validation needs condition and error_message."))
 		return
 	}
-	if !v.val.IsKnown() {
-		return
-	}
-	ctx := &hcl.EvalContext{Functions: m.functions, Variables: map[string]cty.Value{"var": cty.ObjectVal(map[string]cty.Value{name: v.val})}}
+	val, _ := v.val.UnmarkDeep()
+	ctx := &hcl.EvalContext{Functions: m.functions, Variables: map[string]cty.Value{"var": cty.ObjectVal(map[string]cty.Value{name: val})}}
 	ok, diags := cond.Expr.Value(ctx)
 	if !diags.HasErrors() {
 		ok, _ = convert.Convert(ok, cty.Bool)
@@ -191,9 +232,15 @@ func (m *module) validate(name string, v *variable, b *hclsyntax.Block) {
 		return
 	}
 	text := "its validation failed"
+	if v.sensitive {
+		m.report(problem("validation", b.DefRange(), "Invalid value for variable", "Variable %q: %s; its message is not shown, for the variable is sensitive.", name, text))
+		v.broken = true
+		return
+	}
 	if t, diags := msg.Expr.Value(ctx); !diags.HasErrors() && t.Type() == cty.String && !t.IsNull() {
 		text = t.AsString()
 	}
+	v.broken = true
 	m.report(problem("validation", v.from, "Invalid value for variable", "Variable %q: %s (validation at %s:%d).", name, text, b.DefRange().Filename, b.DefRange().Start.Line))
 }
 
@@ -204,8 +251,10 @@ func (m *module) setText(v *variable, name, text, file string) {
 		v.val, v.from = cty.StringVal(text), at
 		return
 	}
-	m.spec.Files[file] = &hcl.File{Bytes: []byte(text)}
-	if d := refuse([]byte(text), file, false); d != nil {
+	if !v.sensitive {
+		m.spec.Files[file] = &hcl.File{Bytes: []byte(text)}
+	}
+	if d := refuse([]byte(text), file, syntaxHCL); d != nil {
 		m.report(d)
 		v.val = cty.UnknownVal(v.typ)
 		return
@@ -222,42 +271,17 @@ func (m *module) setText(v *variable, name, text, file string) {
 		v.val, v.from = cty.StringVal(text), at
 		return
 	}
-	m.report(problem("wrong-type", at, "Wrong type", "Variable %q needs %s, but %q is no such value.", name, typeexpr.TypeString(v.typ), text))
+	shown := strconv.Quote(text)
+	if v.sensitive {
+		shown = Hidden
+	}
+	m.report(problem("wrong-type", at, "Wrong type", "Variable %q needs %s, but %s is no such value.", name, typeexpr.TypeString(v.typ), shown))
 	v.val = cty.UnknownVal(v.typ)
 }
 
-// loadVarFile reads variables from a file: HCL attributes, or JSON when it begins with a brace.
-func (m *module) loadVarFile(path string, auto bool) {
-	name := path
-	if auto {
-		name = filepath.Base(path)
-	}
-	src, err := readRegular(path)
-	if err != nil {
-		m.report(problem("missing-file", hcl.Range{Filename: name}, "Variables file not readable", "%s: %v.", name, plain(err)))
-		return
-	}
-	isJSON := strings.HasPrefix(strings.TrimLeft(string(src[:min(len(src), 256)]), " \t\r\n"), "{")
-	if d := refuse(src, name, isJSON); d != nil {
-		m.spec.Files[name] = &hcl.File{Bytes: src}
-		m.report(d)
-		return
-	}
-	p := hclparse.NewParser()
-	var f *hcl.File
-	var diags hcl.Diagnostics
-	if isJSON {
-		f, diags = p.ParseJSON(src, name)
-	} else {
-		f, diags = p.ParseHCL(src, name)
-	}
-	m.spec.Files[name] = f
-	if diags.HasErrors() {
-		m.diags = append(m.diags, diags...)
-		return
-	}
-	attrs, diags := f.Body.JustAttributes()
-	m.diags = append(m.diags, diags...)
+// loadVarFile gives variables the values that a file has for them.
+func (m *module) loadVarFile(file string, auto bool) {
+	attrs := m.readVarFile(file, auto)
 	for _, n := range attributeNames(attrs) {
 		a := attrs[n]
 		v := m.variables[n]
@@ -274,6 +298,30 @@ func (m *module) loadVarFile(path string, auto bool) {
 	}
 }
 
+func (l *loader) reportSyntax(diags hcl.Diagnostics) {
+	for _, d := range diags {
+		l.report(libraryDiagnostic(d, "syntax"))
+	}
+}
+
+func textSyntax(isJSON bool) syntax {
+	if isJSON {
+		return syntaxJSON
+	}
+	return syntaxHCL
+}
+
+// readPath reads a regular file anywhere.
+func readPath(p string) ([]byte, error) {
+	return readRegular(plainDir(filepath.Dir(p)), filepath.Base(p))
+}
+
+// plainDir is a directory whose symbolic links may lead anywhere: the user named the file.
+type plainDir string
+
+// Open opens a file of the directory.
+func (d plainDir) Open(name string) (fs.File, error) { return os.Open(filepath.Join(string(d), name)) }
+
 func attributeNames(attrs hcl.Attributes) []string {
 	names := make([]string, 0, len(attrs))
 	for n := range attrs {
@@ -284,15 +332,19 @@ func attributeNames(attrs hcl.Attributes) []string {
 }
 
 func (m *module) unknownVariable(name string, rng hcl.Range) {
-	var names []string
-	for n := range m.variables {
-		names = append(names, n)
-	}
-	sort.Strings(names)
+	m.reportUnknownVariable(name, rng, keys(m.variables))
+}
+
+func (l *loader) reportUnknownVariable(name string, rng hcl.Range, names []string) {
 	s := schema.Nearest(name, names)
 	detail := fmt.Sprintf("The spec declares no variable %q. ", name)
-	if s != "" {
+	switch {
+	case s != "":
 		detail += fmt.Sprintf("Did you mean %q? ", s)
+	case len(names) > 0:
+		detail += "Declared are " + schema.Words(names) + "."
+	default:
+		detail += "It declares none."
 	}
-	m.report(suggest(problem("unknown-variable", rng, "Unknown variable", "%sDeclared are %s.", detail, schema.Words(names)), s))
+	l.report(suggest(problem("unknown-variable", rng, "Unknown variable", "%s", strings.TrimSpace(detail)), s))
 }

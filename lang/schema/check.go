@@ -38,6 +38,9 @@ func (c *checker) add(path string, onKey bool, code, summary, detail, suggestion
 }
 
 func (c *checker) check(t *Type, v any, path string) any {
+	if s, ok := v.(value.Secret); ok {
+		return c.checkSecret(t, s, path)
+	}
 	switch t.Op {
 	case Any:
 		return v
@@ -55,6 +58,19 @@ func (c *checker) check(t *Type, v any, path string) any {
 	return c.checkScalar(t, v, path)
 }
 
+// checkSecret takes a sensitive value where the schema says that the kind can keep it. No message shows it.
+func (c *checker) checkSecret(t *Type, s value.Secret, path string) any {
+	if !t.Sensitive {
+		c.add(path, false, "sensitive", "Sensitive value", fmt.Sprintf("%q would be stored in clear, and may not hold a sensitive value. Sensitive values go where a kind keeps them to itself, such as \"env\" of step \"exec\".", last(path)), "")
+		return s
+	}
+	if out, problems := Check(t, s.Value); len(problems) == 0 {
+		return value.Secret{Value: out}
+	}
+	c.add(path, false, "wrong-type", "Wrong type", fmt.Sprintf("%q needs %s, and this sensitive value is none.", last(path), Describe(t)), "")
+	return s
+}
+
 func (c *checker) checkStruct(t *Type, v any, path string) any {
 	m, ok := v.(map[string]any)
 	if !ok {
@@ -65,6 +81,11 @@ func (c *checker) checkStruct(t *Type, v any, path string) any {
 	suggested := map[string]bool{}
 	for _, k := range sortedKeys(m) {
 		if t.Field(k) != nil {
+			continue
+		}
+		if f := t.renamed(k); f != "" {
+			suggested[f] = true
+			c.add(join(path, k), true, "renamed", "Renamed attribute", fmt.Sprintf("%q is called %q since a later version of this kind. Rename it.", k, f), f)
 			continue
 		}
 		s := Nearest(k, fieldNames(t, m))
@@ -90,6 +111,16 @@ func (c *checker) checkStruct(t *Type, v any, path string) any {
 		}
 	}
 	return out
+}
+
+// renamed returns today's name of a field that was called k.
+func (t *Type) renamed(k string) string {
+	for i := range t.Fields {
+		if t.Fields[i].Was == k {
+			return t.Fields[i].Name
+		}
+	}
+	return ""
 }
 
 func (c *checker) checkMap(t *Type, v any, path string) any {
@@ -202,7 +233,7 @@ func (c *checker) checkScalar(t *Type, v any, path string) any {
 }
 
 func (c *checker) wrongType(t *Type, v any, path string) {
-	detail := fmt.Sprintf("%q needs %s, but this is %s.", last(path), Describe(t), describeValue(v))
+	detail := fmt.Sprintf("%q needs %s, but this is %s.", last(path), Describe(t), DescribeValue(v))
 	c.add(path, false, "wrong-type", "Wrong type", detail, "")
 }
 

@@ -48,6 +48,8 @@ type Type struct {
 	Alts     []*Type  // Union
 	Tag      string   // Union of structs: the field whose literal value chooses the alternative
 
+	Sensitive bool // value.Secret is taken, here and in elements: the kind keeps it out of outputs and logs
+
 	// Labels are the fields that HCL writes as block labels. With Labels, or when a Struct stands where a value could, HCL
 	// writes the value as nested blocks; a List of them repeats, in order.
 	Labels []string
@@ -64,7 +66,8 @@ type Field struct {
 	Name     string
 	Type     *Type
 	Required bool
-	Default  any // in normal form; nil when there is none
+	Default  any    // in normal form; nil when there is none
+	Was      string // name in an earlier version of the schema, for a hint to whoever still writes it
 }
 
 // Field returns the field called name, or nil.

@@ -83,7 +83,8 @@ func bound(b *Bound, op string) string {
 	return op + " " + strconv.FormatFloat(b.Value, format, -1, 64)
 }
 
-func describeValue(v any) string {
+// DescribeValue says in words what a value is: "the string \"x\"", "a list of 3".
+func DescribeValue(v any) string {
 	switch t := v.(type) {
 	case nil:
 		return "null"
@@ -97,6 +98,8 @@ func describeValue(v any) string {
 		return "a reference to " + t.To
 	case string:
 		return "the string " + Show(v)
+	case value.Secret:
+		return "a sensitive value"
 	}
 	return "the number " + Show(v)
 }

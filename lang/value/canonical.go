@@ -2,6 +2,9 @@ package value
 
 import (
 	"bytes"
+	"crypto/pbkdf2"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -10,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -38,6 +42,8 @@ func appendValue(b []byte, v any, depth int) ([]byte, error) {
 		return appendString(b, t)
 	case Ref:
 		return appendValue(b, map[string]any{"$ref": t.To, "type": t.Type}, depth)
+	case Secret:
+		return appendSecret(b, t)
 	case []any:
 		var err error
 		b = append(b, '[')
@@ -59,6 +65,30 @@ func appendValue(b []byte, v any, depth int) ([]byte, error) {
 	}
 	return appendValue(b, n, depth)
 }
+
+// secretRounds makes guessing what a digest of a secret hides slow: about 10 ms a guess.
+const secretRounds = 50_000
+
+// appendSecret writes the digest of a secret: PBKDF2 (RFC 8018) with HMAC-SHA-256 over its canonical JSON.
+func appendSecret(b []byte, s Secret) ([]byte, error) {
+	clear, err := Canonical(s.Value)
+	if err != nil {
+		return nil, err
+	}
+	sum, ok := secrets.Load(string(clear))
+	if !ok {
+		key, err := pbkdf2.Key(sha256.New, string(clear), []byte("mbuild/secret/v1"), secretRounds, 16)
+		if err != nil {
+			return nil, err
+		}
+		sum = hex.EncodeToString(key)
+		secrets.Store(string(clear), sum)
+	}
+	return append(b, `{"$secret":"`+sum.(string)+`"}`...), nil
+}
+
+// secrets remembers digests of secrets: each is slow, and needed for every key.
+var secrets sync.Map
 
 func appendMap(b []byte, m map[string]any, depth int) ([]byte, error) {
 	keys := make([]string, 0, len(m))

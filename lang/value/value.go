@@ -2,7 +2,7 @@
 //
 // A value in normal form is
 //
-//	nil | bool | int64 | uint64 | float64 | string | Ref | []any | map[string]any
+//	nil | bool | int64 | uint64 | float64 | string | Ref | Secret | []any | map[string]any
 //
 // with one number for one quantity: whole numbers are int64, those above its range uint64, and everything else is the
 // nearest float64. So 1, 1.0 and 1e0 of either syntax are one value and give one key. Null in a map means absent.
@@ -24,6 +24,76 @@ type Ref struct {
 	Type string // "graph", "model", "data", …
 }
 
+// Secret is a value that came from a sensitive variable. It is never encoded in clear: canonical JSON holds a salted digest,
+// {"$secret": "…"}, so that keys change with it and do not tell it. Whoever needs the clear value calls Reveal.
+type Secret struct {
+	Value any // in normal form, without secrets inside
+}
+
+// Reveal returns v with the clear values of all secrets in it.
+func Reveal(v any) any {
+	switch t := v.(type) {
+	case Secret:
+		return t.Value
+	case []any:
+		out := make([]any, len(t))
+		for i, e := range t {
+			out[i] = Reveal(e)
+		}
+		return out
+	case map[string]any:
+		out := make(map[string]any, len(t))
+		for k, e := range t {
+			out[k] = Reveal(e)
+		}
+		return out
+	}
+	return v
+}
+
+// Secrets lists the clear texts of all secrets in v: what must not be seen in logs.
+func Secrets(v any) []string {
+	switch t := v.(type) {
+	case Secret:
+		return texts(t.Value)
+	case []any:
+		var out []string
+		for _, e := range t {
+			out = append(out, Secrets(e)...)
+		}
+		return out
+	case map[string]any:
+		var out []string
+		for _, e := range t {
+			out = append(out, Secrets(e)...)
+		}
+		return out
+	}
+	return nil
+}
+
+func texts(v any) []string {
+	switch t := v.(type) {
+	case string:
+		return []string{t}
+	case []any:
+		var out []string
+		for _, e := range t {
+			out = append(out, texts(e)...)
+		}
+		return out
+	case map[string]any:
+		var out []string
+		for _, e := range t {
+			out = append(out, texts(e)...)
+		}
+		return out
+	case nil, bool:
+		return nil
+	}
+	return []string{fmt.Sprint(v)}
+}
+
 // maxDepth bounds nesting, so that hostile input cannot exhaust the stack.
 const maxDepth = 1000
 
@@ -43,7 +113,7 @@ func norm(v any, depth int) (any, error) {
 		return nil, ErrDepth
 	}
 	switch t := v.(type) {
-	case nil, bool, int64, Ref:
+	case nil, bool, int64, Ref, Secret:
 		return v, nil
 	case int:
 		return int64(t), nil

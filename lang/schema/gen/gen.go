@@ -5,7 +5,7 @@
 //
 //	bool, int, number, string, _; literals; bounds; =~ patterns; & of those; | of literals, of a type and its default, of
 //	references, of structs with a literal field `type`, of different primitive types; [...T] and [T, ...T]; closed structs;
-//	[string]: T; definitions (#Name) of the same file; attributes @version(n) and @labels(a,b)
+//	[string]: T; definitions (#Name) of the same file; attributes @version(n), @labels(a,b), @sensitive() and @was(oldname)
 //
 // A test in this package holds tables and CUE against each other on random values: same verdict, same result.
 package gen
@@ -334,7 +334,16 @@ func (c *compiler) field(f *ast.Field) schema.Field {
 	if l := labels(f); l != nil {
 		cp.Labels = l
 	}
+	if _, ok := attribute(f, "sensitive"); ok {
+		cp.Sensitive = true
+		if cp.Elem != nil {
+			elem := *cp.Elem
+			elem.Sensitive = true
+			cp.Elem = &elem
+		}
+	}
 	out := schema.Field{Name: name, Type: &cp, Default: dflt}
+	out.Was, _ = attribute(f, "was")
 	// A field that is neither optional nor defaulted must be given, unless it is a struct that CUE fills in by itself.
 	out.Required = f.Constraint == token.NOT || f.Constraint == token.ILLEGAL && dflt == nil
 	if f.Constraint == token.OPTION {
@@ -432,17 +441,26 @@ func opOf(v any) schema.Op {
 	return schema.String
 }
 
-func labels(f *ast.Field) []string {
+// attribute returns the body of an attribute of a field: @was(old) gives "old".
+func attribute(f *ast.Field, name string) (string, bool) {
 	for _, a := range f.Attrs {
-		if key, body := a.Split(); key == "labels" {
-			var out []string
-			for _, l := range strings.Split(body, ",") {
-				out = append(out, strings.TrimSpace(l))
-			}
-			return out
+		if key, body := a.Split(); key == name {
+			return body, true
 		}
 	}
-	return nil
+	return "", false
+}
+
+func labels(f *ast.Field) []string {
+	body, ok := attribute(f, "labels")
+	if !ok {
+		return nil
+	}
+	var out []string
+	for _, l := range strings.Split(body, ",") {
+		out = append(out, strings.TrimSpace(l))
+	}
+	return out
 }
 
 // doc is the comment above a field.
