@@ -13,6 +13,7 @@ import (
 
 	"mbuild.dev/mbuild/cache"
 	"mbuild.dev/mbuild/executor/sandbox"
+	"mbuild.dev/mbuild/lang/value"
 	"mbuild.dev/mbuild/planner"
 )
 
@@ -73,7 +74,8 @@ func (m *machine) perform(n *node) outcome {
 	if lost != nil || err != nil {
 		return outcome{node: n, lost: lost, err: err}
 	}
-	log := &logBuffer{emit: func(line string) { m.note(n, Event{Log: &LogLine{Text: line}}) }}
+	secrets := value.Secrets(n.step.Params)
+	log := &logBuffer{hide: hider(secrets), emit: func(line string) { m.note(n, Event{Log: &LogLine{Text: line}}) }}
 	job.Log = log
 	job.Progress = func(step, total int64, metrics map[string]float64) {
 		m.note(n, Event{Progress: &Progress{Step: step, Total: total, Metrics: metrics}})
@@ -89,10 +91,13 @@ func (m *machine) perform(n *node) outcome {
 	}
 	res.Execution.Worker, res.Execution.PeakMemory = ran.Worker, ran.Peak
 	if err != nil {
-		return outcome{node: n, err: withLog(err, log.tail())}
+		return outcome{node: n, err: log.hide.error(withLog(err, log.tail()))}
 	}
 	res.Execution.Wall = time.Since(res.Execution.Started)
 	if err := m.sourcesUnchanged(n); err != nil {
+		return outcome{node: n, err: err}
+	}
+	if err := leaks(root, n.step.Action.Outputs, secrets); err != nil {
 		return outcome{node: n, err: err}
 	}
 	res.Metrics = job.Metrics
@@ -123,7 +128,7 @@ func runHere(ctx context.Context, run Run, job *Job) (err error) {
 // prepare lays out the private root of an action. When the bytes of an input are gone it names the producer.
 func (m *machine) prepare(n *node, root *sandbox.Root) (job *Job, lost *planner.Action, err error) {
 	job = &Job{
-		Addr: n.step.Addr, Params: n.step.Params, Backend: m.plan.Toolchain.Backend, Scratch: root.Work(),
+		Addr: n.step.Addr, Params: value.Reveal(n.step.Params).(map[string]any), Backend: m.plan.Toolchain.Backend, Scratch: root.Work(),
 		Inputs: map[string]JobInput{}, Outputs: map[string]string{}, Metrics: map[string]float64{}, Memory: &Memory{},
 	}
 	for i, in := range n.step.Action.Inputs {
@@ -224,6 +229,7 @@ type logBuffer struct {
 	mu      sync.Mutex
 	buf     bytes.Buffer
 	partial int // start of the line that has no end yet
+	hide    *secretHider
 	emit    func(string)
 }
 
@@ -243,7 +249,7 @@ func (l *logBuffer) Write(p []byte) (int, error) {
 		if i < 0 {
 			return len(p), nil
 		}
-		l.emit(string(rest[:i]))
+		l.emit(l.hide.text(string(rest[:i])))
 		l.partial += i + 1
 	}
 }
@@ -251,7 +257,10 @@ func (l *logBuffer) Write(p []byte) (int, error) {
 func (l *logBuffer) bytes() []byte {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.buf.Bytes()
+	if l.hide == nil {
+		return l.buf.Bytes()
+	}
+	return []byte(l.hide.text(l.buf.String()))
 }
 
 // tail is the last lines of the log, indented.

@@ -163,9 +163,9 @@ func (m *module) evalBlock(d *declaration, from hcl.Range) bool {
 		d.broken = true
 		return false
 	}
-	before := len(m.diags)
+	before := m.errors
 	m.expand(d)
-	if hcl.Diagnostics(m.diags[before:]).HasErrors() {
+	if m.errors > before {
 		d.broken = true
 	}
 	m.leave(&d.state)
@@ -198,12 +198,12 @@ func (m *module) expandEach(d *declaration, a *hclsyntax.Attribute) {
 	}
 	values := map[string]cty.Value{}
 	ok = m.eachOf(v, a.Expr.Range(), func(key string, inst cty.Value) bool {
-		before := len(m.diags)
+		before := m.errors
 		if b := m.instance(d, StringKey(key), scope{self: d}.with("each", inst)); b != nil {
 			values[key] = m.blockValue(b)
 		}
 		// The same mistake would be reported for every instance.
-		return !d.broken && !hcl.Diagnostics(m.diags[before:]).HasErrors()
+		return !d.broken && m.errors == before
 	})
 	if ok {
 		d.value = cty.ObjectVal(values)
@@ -255,10 +255,10 @@ func (m *module) expandCount(d *declaration, a *hclsyntax.Attribute) {
 	values := make([]cty.Value, 0, count)
 	for i := range count {
 		inst := cty.ObjectVal(map[string]cty.Value{"index": cty.NumberIntVal(int64(i))})
-		before := len(m.diags)
+		before := m.errors
 		if b := m.instance(d, IndexKey(i), scope{self: d}.with("count", inst)); b != nil {
 			values = append(values, m.blockValue(b))
-		} else if d.broken || hcl.Diagnostics(m.diags[before:]).HasErrors() {
+		} else if d.broken || m.errors > before {
 			return
 		}
 	}
@@ -432,7 +432,9 @@ func (m *module) evalBody(body *hclsyntax.Body, t *schema.Type, s scope, top boo
 			good = false
 			continue
 		}
-		out[name] = n
+		if n != nil {
+			out[name] = n
+		}
 	}
 	for _, b := range body.Blocks {
 		if !m.evalNested(b, t, s, out) {

@@ -62,9 +62,9 @@ func (m *module) evalCall(c *call, from hcl.Range) bool {
 		c.broken = true
 		return false
 	}
-	before := len(m.diags)
+	before := m.errors
 	m.expandCall(c)
-	c.broken = c.broken || hcl.Diagnostics(m.diags[before:]).HasErrors()
+	c.broken = c.broken || m.errors > before
 	m.leave(&c.state)
 	return !c.broken
 }
@@ -263,9 +263,9 @@ func (l *loader) openModule(ref moduleRef, from *source, chain []string) *source
 		l.report(problem("no-module", ref.rng, "No module there", "%s", detail))
 		return nil
 	}
-	before := len(l.diags)
+	before := l.errors
 	s := l.parse(&source{dir: dir}, fsys, names)
-	if hcl.Diagnostics(l.diags[before:]).HasErrors() {
+	if l.errors > before {
 		s = nil
 	}
 	l.sources[key] = s
@@ -333,9 +333,9 @@ func (l *loader) openStd(name string, ref moduleRef, chain []string) *source {
 		return nil
 	}
 	files, _ := specFiles(fsys)
-	before := len(l.diags)
+	before := l.errors
 	s := l.parse(&source{dir: ref.source, std: true}, fsys, files)
-	if hcl.Diagnostics(l.diags[before:]).HasErrors() {
+	if l.errors > before {
 		s = nil
 	}
 	l.sources[ref.source] = s

@@ -75,9 +75,9 @@ func (m *cueModule) evaluate(from hcl.Range) bool {
 		m.broken = true
 		return false
 	}
-	before := len(m.diags)
+	before := m.errors
 	m.build()
-	m.broken = hcl.Diagnostics(m.diags[before:]).HasErrors()
+	m.broken = m.errors > before
 	m.leave(&m.state)
 	return !m.broken
 }
@@ -178,7 +178,7 @@ func (m *cueModule) values() (givenValues, bool) {
 
 // rootValues reads variables of the root in the order of precedence.
 func (m *cueModule) rootValues(g *givenValues) bool {
-	before := len(m.diags)
+	before := m.errors
 	names, sure := m.src.cue.Variables()
 	known := func(name string, rng hcl.Range) bool {
 		if !sure || slices.Contains(names, name) {
@@ -217,7 +217,7 @@ func (m *cueModule) rootValues(g *givenValues) bool {
 	if len(texts) > 0 {
 		m.readTexts(texts, g)
 	}
-	return !hcl.Diagnostics(m.diags[before:]).HasErrors()
+	return m.errors == before
 }
 
 // readTexts brings texts of the command line and the environment to values: strings for variables that take nothing else.

@@ -40,6 +40,8 @@ type loader struct {
 	req      Request
 	spec     *Spec
 	diags    hcl.Diagnostics
+	errors   int // reported, repetitions included
+	reported map[string]bool
 	stack    []frame // what is being evaluated, for cycles
 	sources  map[string]*source
 	off      map[Addr]bool // blocks with enabled = false
@@ -49,7 +51,7 @@ type loader struct {
 }
 
 func newLoader(req Request) *loader {
-	return &loader{req: req, sources: map[string]*source{}, off: map[Addr]bool{}, read: newReads(),
+	return &loader{req: req, sources: map[string]*source{}, off: map[Addr]bool{}, reported: map[string]bool{}, read: newReads(),
 		spec: &Spec{Dir: req.Dir, Variables: map[string]any{}, Files: map[string]*hcl.File{}}}
 }
 
@@ -71,15 +73,15 @@ type given struct {
 	value func() (cty.Value, bool)
 }
 
-func (l *loader) load(ctx context.Context) {
+func (l *loader) load(ctx context.Context) part {
 	src := l.openRoot()
 	if src == nil || l.diags.HasErrors() {
-		return
+		return nil
 	}
 	root := l.place(src, "", nil, nil)
 	l.root, _ = root.(interface{ warn() })
 	if l.diags.HasErrors() {
-		return
+		return nil
 	}
 	root.finish(ctx)
 	l.spec.index()
@@ -91,6 +93,7 @@ func (l *loader) load(ctx context.Context) {
 		l.warnUnused()
 	}
 	l.spec.Reads = l.read
+	return root
 }
 
 // place makes an instance of a module. prefix is its address and a dot; inputs is nil for the root, whose variables come from
@@ -111,7 +114,20 @@ func (l *loader) place(src *source, prefix string, inputs map[string]given, chai
 // disabled notes a block that is declared and left out.
 func (l *loader) disabled(a Addr) { l.off[a] = true }
 
-func (l *loader) report(d *hcl.Diagnostic) { l.diags = append(l.diags, d) }
+// report adds a diagnostic; instances of one block that make one mistake make one diagnostic.
+func (l *loader) report(d *hcl.Diagnostic) {
+	if d.Severity == hcl.DiagError {
+		l.errors++
+	}
+	key := d.Summary + d.Detail
+	if d.Subject != nil {
+		key += d.Subject.String()
+	}
+	if !l.reported[key] {
+		l.reported[key] = true
+		l.diags = append(l.diags, d)
+	}
+}
 
 // at notes where the evaluation stands, for the report when it does not end.
 func (l *loader) at(rng hcl.Range) { l.position.Store(&rng) }

@@ -121,7 +121,9 @@ func (l *loader) parse(s *source, dir fs.FS, names []string) *source {
 		if !s.std {
 			l.read.file(shown, files[i].src)
 		}
-		l.diags = append(l.diags, files[i].diags...)
+		for _, d := range files[i].diags {
+			l.report(d)
+		}
 		if files[i].body != nil && !files[i].diags.HasErrors() {
 			s.bodies = append(s.bodies, files[i].body)
 		}

@@ -22,6 +22,7 @@ type Graph struct {
 
 	bound   map[string]binding // "train.supervised.base.model"
 	gates   map[string][]*Action
+	heeded  map[string]bool      // eval blocks whose gates something waits for
 	byBlock map[string][]*Action // block address -> its actions in emission order
 	files   map[string]int
 }
@@ -63,6 +64,7 @@ func Lower(spec *lang.Spec, table *Table) (*Graph, hcl.Diagnostics) {
 		Spec:    spec,
 		bound:   map[string]binding{},
 		gates:   map[string][]*Action{},
+		heeded:  map[string]bool{},
 		byBlock: map[string][]*Action{},
 		files:   map[string]int{},
 	}
@@ -90,7 +92,27 @@ func Lower(spec *lang.Spec, table *Table) (*Graph, hcl.Diagnostics) {
 		}
 		g.add(l)
 	}
+	if !diags.HasErrors() {
+		diags = append(diags, g.idleGates()...)
+	}
 	return g, diags
+}
+
+// idleGates warns of gates that keep nothing from being written, in a spec that writes something.
+func (g *Graph) idleGates() hcl.Diagnostics {
+	if len(g.Artifacts) == 0 {
+		return nil
+	}
+	var diags hcl.Diagnostics
+	for _, b := range g.Spec.Blocks {
+		if addr := b.Addr.String(); len(g.gates[addr]) > 0 && !g.heeded[addr] {
+			d := lang.Errorf("idle-gate", b.Addr, b.RangeOf("gate", true), "Gate that nothing depends on",
+				"No target lists %s.report under gates: what fails here is written all the same. Add it to the gates of a target.", addr)
+			d.Severity = hcl.DiagWarning
+			diags = append(diags, d)
+		}
+	}
+	return diags
 }
 
 // add takes over what the lowering of one block emitted.

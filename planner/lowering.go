@@ -65,12 +65,26 @@ func (l *Lowering) Static(p string) any {
 	return l.graph.bound[ref.To].static
 }
 
+// Producer returns the block that a block's reference at an attribute path leads to, or nil.
+func (l *Lowering) Producer(b *lang.Block, p string) *lang.Block {
+	ref, ok := attrAt(b.Attrs, p).(value.Ref)
+	if !ok {
+		return nil
+	}
+	addr, err := lang.ParseAddr(blockOf(ref.To))
+	if err != nil {
+		return nil
+	}
+	return l.graph.Spec.Block(addr)
+}
+
 // Gates resolves the list of report references at an attribute path to the gates of those eval blocks.
 func (l *Lowering) Gates(p string) []*Action {
 	list, _ := l.Attr(p).([]any)
 	var gates []*Action
 	for _, v := range list {
 		if ref, ok := v.(value.Ref); ok {
+			l.graph.heeded[blockOf(ref.To)] = true
 			gates = append(gates, l.graph.gates[blockOf(ref.To)]...)
 		}
 	}

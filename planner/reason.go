@@ -209,6 +209,10 @@ func plain(v any) any {
 	switch t := v.(type) {
 	case value.Ref:
 		return t.To
+	case value.Secret:
+		enc, _ := t.MarshalJSON() // an encoding of normal form does not fail
+		hidden, _ := value.Decode(enc)
+		return hidden
 	case []any:
 		out := make([]any, len(t))
 		for i, e := range t {

@@ -250,3 +250,28 @@ func constraintText(f *ast.Field) string {
 	}
 	return strings.Join(strings.Fields(string(b)), " ")
 }
+
+// EvalText evaluates an expression in the scope of the package.
+func (i *Instance) EvalText(name, text string) (any, []Problem) {
+	f := &File{name: name, src: []byte(text)}
+	v := i.root.Context().CompileString(text, cue.Filename(name), cue.Scope(i.root), cue.InferBuiltins(true))
+	withText := *i.pkg
+	withText.files = append(slices.Clone(i.pkg.files), f)
+	withText.fieldsOf = map[ast.Node]*ast.Field{}
+	in := *i
+	in.pkg = &withText
+	d := in.decoder()
+	if err := v.Err(); err != nil {
+		for _, e := range errors.Errors(err) {
+			format, args := e.Msg()
+			if strings.HasPrefix(format, "reference %q not found") {
+				d.add(Problem{Code: "unknown-name", Range: f.point(0), Summary: "Unknown name", Detail: fmt.Sprintf("There is nothing named %q.", fmt.Sprint(args[0]))})
+				continue
+			}
+			d.reportError(e, v)
+		}
+		return nil, d.problems
+	}
+	out, _ := d.value(nil, v, "")
+	return out, d.problems
+}

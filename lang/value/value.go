@@ -30,6 +30,15 @@ type Secret struct {
 	Value any // in normal form, without secrets inside
 }
 
+// String hides the value.
+func (Secret) String() string { return "(sensitive)" }
+
+// GoString hides the value.
+func (Secret) GoString() string { return "value.Secret{…}" }
+
+// MarshalJSON writes what canonical JSON has: the digest.
+func (s Secret) MarshalJSON() ([]byte, error) { return appendSecret(nil, s) }
+
 // Reveal returns v with the clear values of all secrets in it.
 func Reveal(v any) any {
 	switch t := v.(type) {

@@ -11,18 +11,20 @@ import (
 	"github.com/hashicorp/hcl/v2"
 
 	"mbuild.dev/mbuild/executor"
+	"mbuild.dev/mbuild/lang"
 	"mbuild.dev/mbuild/lang/schema"
 	"mbuild.dev/mbuild/planner"
 	"mbuild.dev/mbuild/stdlib/artifact/bundle"
 )
 
-// Kind makes a kind of the family from its schema, the media type of its file, and what writes it.
-func Kind(typ string, table *schema.Kind, mediaType string, encode func(*bundle.Model) ([]byte, error)) *executor.Kind {
+// Kind makes a kind of the family from its schema, the media type of its file, and what writes it. unsupported says, by scheme
+// of quantization, what users of such a file must know.
+func Kind(typ string, table *schema.Kind, mediaType string, encode func(*bundle.Model) ([]byte, error), unsupported map[string]string) *executor.Kind {
 	return &executor.Kind{
 		Kind: planner.Kind{
 			Family: "target", Type: typ, Version: 1, Schema: table, Determinism: planner.Bitwise,
 			Outputs: []planner.Output{{Name: "artifact", Type: "artifact", MediaType: mediaType}},
-			Lower:   func(l *planner.Lowering) hcl.Diagnostics { return lowerBlock(l, mediaType) },
+			Lower:   func(l *planner.Lowering) hcl.Diagnostics { return lowerBlock(l, mediaType, unsupported) },
 		},
 		Runs: map[string]executor.Run{"": {InProcess: true, Func: func(_ context.Context, job *executor.Job) error {
 			m, err := bundle.Read(job.In("model"))
@@ -39,7 +41,7 @@ func Kind(typ string, table *schema.Kind, mediaType string, encode func(*bundle.
 	}
 }
 
-func lowerBlock(l *planner.Lowering, mediaType string) hcl.Diagnostics {
+func lowerBlock(l *planner.Lowering, mediaType string, unsupported map[string]string) hcl.Diagnostics {
 	p, _ := l.Attr("path").(string)
 	switch clean := path.Clean(p); {
 	case p == "" || clean == ".":
@@ -50,8 +52,11 @@ func lowerBlock(l *planner.Lowering, mediaType string) hcl.Diagnostics {
 		l.Errorf("path", "bad-path", "Invalid path", "path is %q, a directory; it must name a file.", p)
 	case clean == ".mbuild" || strings.HasPrefix(clean, ".mbuild/"):
 		l.Errorf("path", "bad-path", "Invalid path", "path is %q; .mbuild is mbuild's own directory.", p)
-	case strings.HasSuffix(clean, ".mbuild.hcl") || strings.HasSuffix(clean, ".mbuild.cue"):
+	case lang.IsSpecFile(clean):
 		l.Errorf("path", "bad-path", "Invalid path", "path is %q, the name of a spec file.", p)
+	}
+	if text := unsupported[scheme(l)]; text != "" {
+		l.Warnf("from", "runtime-support", "Quantized model", "%s", text)
 	}
 	in, ok := l.Input("model", "from")
 	if !ok || l.Diagnostics().HasErrors() {
@@ -62,4 +67,15 @@ func lowerBlock(l *planner.Lowering, mediaType string) hcl.Diagnostics {
 	l.Bind("artifact", a, "artifact")
 	l.Artifact(a, "artifact", p)
 	return l.Diagnostics()
+}
+
+// scheme is the scheme by which the model was quantized on its way here, or "".
+func scheme(l *planner.Lowering) string {
+	for b := l.Producer(l.Block, "from"); b != nil; b = l.Producer(b, "from") {
+		if b.Family == "pass" && b.Type == "quantize" {
+			s, _ := b.Attrs["scheme"].(string)
+			return s
+		}
+	}
+	return ""
 }

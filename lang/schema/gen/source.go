@@ -52,6 +52,9 @@ func writeType(b *bytes.Buffer, t *schema.Type) {
 	if t.Tag != "" {
 		fmt.Fprintf(b, ", Tag: %q", t.Tag)
 	}
+	if t.Sensitive {
+		b.WriteString(", Sensitive: true")
+	}
 	if t.Elem != nil {
 		b.WriteString(", Elem: ")
 		writeType(b, t.Elem)
@@ -81,6 +84,9 @@ func writeField(b *bytes.Buffer, f schema.Field) {
 	}
 	if f.Default != nil {
 		fmt.Fprintf(b, ", Default: %s", goValue(f.Default))
+	}
+	if f.Was != "" {
+		fmt.Fprintf(b, ", Was: %q", f.Was)
 	}
 	b.WriteString(", Type: ")
 	writeType(b, f.Type)

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/binary"
+	"fmt"
 	"io"
 	"math"
 	"os"
@@ -48,7 +49,25 @@ func run(_ context.Context, job *executor.Job) error {
 		return err
 	}
 	job.Metrics["rows"] = float64(t.rows)
+	warnEmpty(job.Log, p.Split, t.rows, classes, m.Label)
 	return t.write(job.Out("data"), spill, m, classes, p.Split)
+}
+
+// warnEmpty says which parts of the split lack a class altogether: legal, and surely not meant.
+func warnEmpty(log io.Writer, f *dataset.Fractions, n int, classes []int32, label *dataset.Label) {
+	if classes == nil {
+		return
+	}
+	names, rows := dataset.Splits(f, n, classes)
+	for _, name := range names {
+		there := map[int32]bool{}
+		for _, r := range rows[name] {
+			there[classes[r]] = true
+		}
+		if missing := len(label.Classes) - len(there); missing > 0 {
+			fmt.Fprintf(log, "warning: the %s split has %d rows and none of %d of the %d classes; raise its fraction, or set stratify\n", name, len(rows[name]), missing, len(label.Classes))
+		}
+	}
 }
 
 // finishLabel names the label in the manifest and brings classes into order.

@@ -30,9 +30,31 @@ func lowerBlock(l *planner.Lowering) hcl.Diagnostics {
 	if s, n := l.Attr("shape"), l.Attr("features"); (s == "spirals" || s == "xor") && n != int64(2) {
 		l.Errorf("features", "misfit", "Wrong number of features", "%s has 2 features, not %v.", s, n)
 	}
+	warnEmptySplit(l)
 	a := l.Emit("", planner.Action{Params: l.Params(), Outputs: []planner.OutputDecl{{Name: "data", MediaType: dataset.MediaType, Directory: true}}})
 	l.Bind("data", a, "data")
 	return l.Diagnostics()
+}
+
+// warnEmptySplit warns of parts of the split with fewer rows than classes.
+func warnEmptySplit(l *planner.Lowering) {
+	rows, _ := l.Attr("rows").(int64)
+	classes, _ := l.Attr("classes").(int64)
+	if l.Attr("shape") != "blobs" {
+		classes = 2
+	}
+	for _, part := range []string{"train", "valid", "test"} {
+		share := 0.0
+		switch v := l.Attr("split." + part).(type) {
+		case float64:
+			share = v
+		case int64:
+			share = float64(v)
+		}
+		if n := share * float64(rows); share > 0 && n < float64(classes) && l.Attr("shape") != "linear" {
+			l.Warnf("split."+part, "empty-split", "Split too small", "%s is about %.1f of %d rows, for %d classes: some have none in it. Raise the fraction, or rows.", part, n, rows, classes)
+		}
+	}
 }
 
 type params struct {

@@ -9,6 +9,6 @@ var Schema = &schema.Kind{Family: "step", Type: "exec", Version: 1, Doc: "Runs a
 	{Name: "command", Required: true, Type: &schema.Type{Op: schema.List, Doc: "Program and arguments, without a shell.", MinItems: 1, Elem: &schema.Type{Op: schema.String}}},
 	{Name: "inputs", Type: &schema.Type{Op: schema.Map, Doc: "Files that the command finds in its directory: from the path there to the path in the project.", Elem: &schema.Type{Op: schema.String}}},
 	{Name: "outputs", Required: true, Type: &schema.Type{Op: schema.List, Doc: "Files that the command must leave in its directory; together they are the output.", MinItems: 1, Elem: &schema.Type{Op: schema.String}}},
-	{Name: "env", Type: &schema.Type{Op: schema.Map, Doc: "Environment; beside it the command sees PATH and HOME only.", Elem: &schema.Type{Op: schema.String}}},
+	{Name: "env", Type: &schema.Type{Op: schema.Map, Doc: "Environment; beside it the command sees PATH and HOME only.", Sensitive: true, Elem: &schema.Type{Op: schema.String, Sensitive: true}}},
 	{Name: "timeout", Default: "1h", Type: &schema.Type{Op: schema.String, Doc: "Longest run, for example \"10m\".", Pattern: "^[0-9]+(s|m|h)$"}},
 }}}

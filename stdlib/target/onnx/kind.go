@@ -8,4 +8,4 @@ import (
 )
 
 // Kind is target.onnx.
-var Kind = target.Kind("onnx", Schema, onnx.MediaType, func(m *bundle.Model) ([]byte, error) { return onnx.Export(m, nil) })
+var Kind = target.Kind("onnx", Schema, onnx.MediaType, func(m *bundle.Model) ([]byte, error) { return onnx.Export(m, nil) }, nil)

@@ -8,7 +8,12 @@ import (
 )
 
 // Kind is target.safetensors.
-var Kind = target.Kind("safetensors", Schema, "application/vnd.safetensors", encode)
+var Kind = target.Kind("safetensors", Schema, "application/vnd.safetensors", encode, map[string]string{
+	"dynamic_int8":     int8Text,
+	"weight_only_int8": int8Text,
+})
+
+const int8Text = "The file will hold int8 weights and their scales, which no common runtime executes by itself. Export to onnx, or take the model from before the quantization."
 
 func encode(m *bundle.Model) ([]byte, error) {
 	var ts []safetensors.Tensor

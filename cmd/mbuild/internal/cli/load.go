@@ -20,11 +20,12 @@ import (
 	"mbuild.dev/mbuild/lang/value"
 	"mbuild.dev/mbuild/planner"
 	"mbuild.dev/mbuild/planner/project"
+	"mbuild.dev/mbuild/stdlib"
 )
 
 // request says where the spec is and what its variables are.
 func (a *app) request() (lang.Request, error) {
-	r := lang.Request{Dir: a.dir, Kinds: a.kinds.Planner, VarFiles: a.varFiles, Env: os.LookupEnv}
+	r := lang.Request{Dir: a.dir, Kinds: a.kinds.Planner, Std: stdlib.Modules, VarFiles: a.varFiles, Env: os.LookupEnv}
 	for _, v := range a.vars {
 		name, val, ok := strings.Cut(v, "=")
 		if !ok {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"mbuild.dev/mbuild/lang"
 	"mbuild.dev/mbuild/lang/schema"
 	"mbuild.dev/mbuild/lang/value"
 	"mbuild.dev/mbuild/planner"
@@ -28,6 +29,9 @@ func (a *app) outputCmd() *cobra.Command {
 			var names []string
 			for _, o := range w.spec.Outputs {
 				all[o.Name] = resolve(w.plan, o.Value)
+				if o.Sensitive {
+					all[o.Name] = lang.Hidden
+				}
 				names = append(names, o.Name)
 			}
 			if len(args) == 1 {

@@ -249,6 +249,9 @@ func shown(v any) string {
 	if v == nil {
 		return "(none)"
 	}
+	if m, ok := v.(map[string]any); ok && m["$secret"] != nil {
+		return lang.Hidden
+	}
 	return schema.Show(v)
 }
 

@@ -1,0 +1,149 @@
+package lang
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// codes explains every code that a diagnostic of any layer may carry: what it means, and how one gets rid of it.
+// docs/errors.md is this table; a test holds the codes in the sources against it.
+var codes = map[string]string{
+	// Files and syntax.
+	"unreadable":     "A directory or file of the spec cannot be read. The text says why; permissions and dangling links are the usual causes. A symbolic link must stay inside the directory of its module.",
+	"no-spec":        "The directory holds no file *.mbuild.hcl, *.mbuild.hcl.json or *.mbuild.cue. Name another with -C DIR, or begin a spec with `mbuild init`.",
+	"mixed":          "The files of one module are all HCL or all CUE, and those in CUE are of one package. Put the others into a directory of their own and call it with a module block; modules of both syntaxes call each other freely.",
+	"syntax":         "The text is not well formed. The place is where the parser noticed; the mistake may stand a little before it, such as a bracket or quote that was never closed.",
+	"not-utf8":       "Spec files are UTF-8 text. Save the file in that encoding.",
+	"too-large":      "A file, or a string that an expression makes, is larger than specs may hold. Data belongs into files of its own, which datasets read.",
+	"too-deep":       "Brackets nest, or operators chain, far beyond what people write. The limits keep a damaged or hostile file from exhausting the program.",
+	"endless":        "The evaluation of the spec was given up: it took too long, or too much memory. Look at the place for a loop over very many elements, values that double from step to step, or a definition that expands without end.",
+	"internal":       "mbuild failed by its own fault. Please report it, with the spec if you can.",
+	"interrupted":    "The command was interrupted before the spec was evaluated. Nothing has changed.",
+	"unknown-import": "A CUE file imports a package that is not there. A spec may import CUE's own packages, and \"mbuild.dev/std/schema\" with a definition for each kind.",
+
+	// Blocks and attributes.
+	"unknown-block":       "There is no block of this name: not at this place, or, in a reference, not in this module. References are family.type.name.",
+	"unknown-type":        "There is no type of this name in the family. `mbuild kinds` lists the types, docs/kinds.md describes them.",
+	"unknown-block-type":  "This version of mbuild knows the block's schema and not how to build it.",
+	"unknown-attribute":   "The block has no attribute of this name. docs/kinds.md lists the attributes of each kind.",
+	"renamed":             "The attribute had this name in an earlier version of the kind's schema. Its meaning is the same: rename it.",
+	"missing-attribute":   "A required attribute is not there.",
+	"block-for-attribute": "A nested block stands where an attribute is meant: write name = value, with an equals sign.",
+	"wrong-labels":        "Blocks have a fixed number of labels: family \"type\" \"name\" { … } for artifacts, variable \"name\" { … } and so on.",
+	"bad-name":            "Names are made of letters, digits, - and _, and begin with a letter, for they are parts of addresses.",
+	"duplicate":           "Something that may be there once is there twice. Names are unique in a module, across all of its files.",
+	"conflict":            "Two things are given that exclude each other. The text says which; remove one.",
+	"too-few":             "A list, or a repeated block, has fewer elements than the kind needs.",
+	"too-many":            "for_each or count asks for more instances than a block may have. Split the work, or check the value: it is rarely meant.",
+	"bad-dynamic":         "A dynamic block is written: dynamic \"NAME\" { for_each = …, labels = [ … ], content { … } }.",
+	"unsupported":         "This is part of the design and not of this version. The text says what to do instead.",
+
+	// Values.
+	"wrong-type":       "The value is of another type than the attribute takes. The text says what was found and what is needed.",
+	"wrong-reference":  "The reference leads to an output of another kind than the attribute takes: a dataset where a model is needed, for example.",
+	"not-allowed":      "The attribute takes one of a few values, and this is none of them.",
+	"out-of-range":     "The number is outside of the range that the attribute allows.",
+	"bad-pattern":      "The string does not have the form that the attribute needs.",
+	"bad-value":        "The value cannot stand in a spec: a number beyond the range of a float64, text that is not UTF-8, or something that is only known later.",
+	"incomplete-value": "In CUE, this is a constraint (int, >0, \"a\" | \"b\") and not yet one value. Give it a value or a default (*).",
+	"expression":       "The expression cannot be evaluated. The text comes from the language (HCL or CUE) and names the operation and its operands.",
+	"unknown-function": "There is no function of this name. docs/language.md lists them.",
+	"no-instance":      "each.key and each.value exist in blocks with for_each, count.index in blocks with count.",
+	"sensitive":        "A value that comes from a sensitive variable stands where it would be seen: in a key, an address, the store, or a file. Sensitive values go where a kind keeps them to itself, such as the environment of step \"exec\"; keys then hold a salted digest.",
+	"bad-condition":    "The condition of a validation or check must be true or false. A validation sees its own variable only.",
+	"check":            "The condition of a check block is false. Its message says what was expected.",
+	"disabled":         "The block that is referred to has enabled = false, so it has no outputs. Choose between references with a condition, or disable this block with it.",
+
+	// Names and references.
+	"unknown-name":     "An expression begins with a name that does not exist. Text goes into quotes; values begin with var, local, module, each, count, path, or the family of a block.",
+	"unknown-variable": "The module declares no variable of this name.",
+	"unknown-local":    "The module declares no local of this name.",
+	"unknown-module":   "The module calls no module of this name.",
+	"unknown-input":    "The module that is called declares no variable of this name.",
+	"unknown-output":   "The block or module has no output or attribute of this name.",
+	"incomplete":       "A reference stops too early: blocks are family.type.name.output, modules module.name.output.",
+	"cycle":            "Something needs its own value. The text lists the steps with their places: one of them must not refer to the next.",
+
+	// Variables.
+	"no-value":    "A variable without a default was given no value. Give one with -var, -var-file, MBUILD_VAR_name or a *.auto.mbvars file; in a module, as an attribute of the module block.",
+	"validation":  "The value of a variable fails a validation of its declaration.",
+	"bad-type":    "The type of a variable is one of string, number, bool, any, list(T), set(T), map(T), tuple([T…]) and object({name = T, …}) with optional(T, default).",
+	"not-literal": "A literal is needed here: defaults, values in variables files and sources of modules refer to nothing, for they are read before anything is evaluated.",
+
+	// Modules.
+	"bad-source":   "A module's source is a directory, beginning with ./ or ../, or a module of mbuild: \"std/mlp\".",
+	"no-module":    "There is no module at the source.",
+	"module-cycle": "A module contains itself, directly or through others, or modules nest too deeply.",
+	"integrity":    "The files of the module are not those whose digest is pinned. Look at what changed before you pin the new digest.",
+
+	// Warnings.
+	"unused":          "Something is declared that nothing uses. It is legal, and most often a leftover or a misspelled reference.",
+	"empty-split":     "A part of the split is so small that it has fewer rows than there are classes: metrics on it say nothing.",
+	"idle-gate":       "No target lists this report under gates: the gates are evaluated and reported, and a failure ends apply with exit code 3, but they keep nothing from being written.",
+	"runtime-support": "The model that is exported holds something that common runtimes of the format do not execute natively. The text says which.",
+
+	// Sources and data.
+	"missing-file":     "A file that the spec names is not there. Paths are relative to the directory of the spec.",
+	"missing-input":    "A declared input is not there.",
+	"unreadable-file":  "A file that the spec names cannot be read.",
+	"source-changed":   "A source file changed while apply was running. Nothing that was built from it is kept; run apply again.",
+	"empty-file":       "A data file has no rows.",
+	"bad-gzip":         "A file that ends in .gz is damaged or is no gzip file.",
+	"bad-csv":          "The file is not well-formed CSV (RFC 4180), most often because of a quote inside a cell.",
+	"ragged-row":       "A row has more or fewer cells than the rows before it.",
+	"no-header":        "The dataset says that there is a header line, and the first line is all numbers. Set header = false.",
+	"header":           "The dataset says that there is no header line, and the first line looks like one. Remove header = false.",
+	"duplicate-column": "Two columns have one name.",
+	"wrong-names":      "names must have as many names as the file has columns.",
+	"no-features":      "Beside the label there is no column left to learn from.",
+	"unknown-column":   "The file has no such column.",
+	"missing-value":    "A cell is empty. Remove the row, or fill in a value.",
+	"not-a-number":     "A cell of a numeric column holds text.",
+	"not-finite":       "A cell holds NaN or an infinity.",
+	"one-class":        "The label is the same in every row: there is nothing to learn.",
+	"too-many-classes": "The label has so many values that it is rather a number or a name than a class.",
+	"bad-delimiter":    "The delimiter of a CSV file is one character.",
+	"bad-split":        "The fractions of a split sum to 1.",
+
+	// Models, training, targets.
+	"bad-graph":         "The layers do not fit together. The text names the layer, what it needs and what it gets.",
+	"misfit":            "Two things do not fit: a model and its data, a loss and the model's output, a pass and the model. The text gives both sides.",
+	"diverged":          "The loss became NaN or infinite. The epoch is not kept. A smaller learning rate, clip_norm, or standardized features are the usual cures.",
+	"unknown-metric":    "The report has no metric of this name. METRIC_drop and METRIC_rise compare with a baseline.",
+	"bad-path":          "A path is empty, names a directory, or leads where mbuild keeps its own files.",
+	"outside-project":   "Targets are written inside the directory of the spec only.",
+	"artifact":          "The artifact could not be written to its path. What is built is in the store: fix the path and run apply again; nothing is rebuilt.",
+	"action-failed":     "An action failed. The text is what it reported; `mbuild show ADDRESS` shows its log.",
+	"timeout":           "A command ran longer than its timeout and was stopped.",
+	"command-not-found": "There is no program of this name in the command's PATH, /usr/local/bin:/usr/bin:/bin.",
+	"missing-output":    "An action ended well and did not leave an output that it declares.",
+	"store":             "The store cannot be written: it is full, read-only, or gone. What was finished before is kept.",
+}
+
+// Explain returns the explanation of a code, or "".
+func Explain(code string) string { return codes[code] }
+
+// Codes lists all codes, sorted.
+func Codes() []string { return keys(codes) }
+
+// NearestCodes lists codes that contain a text, for whoever remembers half of one.
+func NearestCodes(text string) []string {
+	var out []string
+	for _, c := range Codes() {
+		if strings.Contains(c, text) || strings.Contains(text, c) {
+			out = append(out, c)
+		}
+	}
+	return slices.Compact(out)
+}
+
+// CodesMarkdown is docs/errors.md.
+func CodesMarkdown() string {
+	var b strings.Builder
+	b.WriteString("# Codes of errors and warnings\n\nEvery diagnostic carries a code; `mbuild explain CODE` prints the paragraph that stands here. This page is generated from `lang/codes.go`.\n\n")
+	for _, c := range Codes() {
+		fmt.Fprintf(&b, "## %s\n\n%s\n\n", c, codes[c])
+	}
+	return strings.TrimRight(b.String(), "\n") + "\n"
+}
