@@ -174,7 +174,7 @@ func (m *machine) diagnose(n *node, err error) *hcl.Diagnostic {
 	if !errors.As(err, &f) {
 		f = &Failure{Code: "action-failed", Summary: "Action failed", Detail: n.step.Addr + ": " + err.Error()}
 	}
-	rng := n.step.Block.Decl
+	rng := n.step.Block.Decl()
 	if f.Attr != "" {
 		rng = n.step.Block.RangeOf(f.Attr, false)
 	}

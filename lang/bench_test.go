@@ -63,3 +63,40 @@ func BenchmarkLiteral(b *testing.B) {
 		}
 	}
 }
+
+// tenThousandCUE is the same in CUE, by comprehension.
+const tenThousandCUE = `
+import "list"
+
+dataset: csv: d: files: ["d.csv"]
+model: layers: m: layer: [{dense: h: units: 64}]
+_seeds: list.Range(0, 5000, 1)
+train: supervised: t: for_each: {
+	for i in _seeds {"s\(i)": {
+		graph:  model.layers.m.graph
+		data:   dataset.csv.d.data
+		epochs: 5 + 3
+		seed:   i
+		loss:   "cross_entropy"
+		optimizer: adam: lr: 0.0001 * (1 + i)
+	}}
+}
+pass: prune: p: for_each: {
+	for i in _seeds {"s\(i)": {
+		from:     train.supervised.t.for_each["s\(i)"].model
+		sparsity: 0.5
+	}}
+}
+`
+
+// BenchmarkCUE loads 10,000 blocks of two comprehensions. The target is 1.2 s.
+func BenchmarkCUE(b *testing.B) {
+	dir := files(b, map[string]string{"a.mbuild.cue": tenThousandCUE})
+	b.ReportAllocs()
+	for b.Loop() {
+		s, diags := Load(context.Background(), Request{Dir: dir, Kinds: catalog{}})
+		if diags.HasErrors() || len(s.Blocks) != 10_002 {
+			b.Fatal(len(s.Blocks), render(diags))
+		}
+	}
+}

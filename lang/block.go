@@ -300,7 +300,7 @@ func friendly(v cty.Value) string {
 func (m *module) instance(d *declaration, key string, s scope) *Block {
 	addr := d.addr
 	addr.Key = key
-	b := &Block{Addr: addr, Decl: d.block.DefRange()}
+	b := &Block{Addr: addr, decl: d.block.DefRange}
 	ok, enabled := m.evalMeta(d, b, s)
 	if ok && !enabled {
 		m.disabled(addr)
@@ -310,7 +310,7 @@ func (m *module) instance(d *declaration, key string, s scope) *Block {
 	}
 	body := d.block.Body
 	raw, ok := m.evalBody(body, d.schema.Struct, s, true)
-	b.ranges = func(path string, onKey bool) hcl.Range { return rangeIn(body, path, onKey, b.Decl) }
+	b.ranges = func(path string, onKey bool) hcl.Range { return rangeIn(body, path, onKey, d.block.DefRange()) }
 	if !ok {
 		d.broken = true
 		return nil
@@ -610,7 +610,7 @@ func collectRefs(b *Block, v any, path string) {
 		}
 		to, err := ParseAddr(t.To[:i])
 		if err == nil {
-			b.Refs = append(b.Refs, Ref{At: path, To: to, Output: t.To[i+1:], Type: t.Type, Range: b.RangeOf(path, false)})
+			b.Refs = append(b.Refs, Ref{At: path, To: to, Output: t.To[i+1:], Type: t.Type})
 		}
 	case []any:
 		for i, e := range t {
@@ -630,38 +630,50 @@ func joinPath(path, k string) string {
 	return path + "." + k
 }
 
+// edge is what one block needs of another, and the attribute that says so.
+type edge struct {
+	from *Block
+	at   string
+	to   Addr
+}
+
+func (e edge) place() hcl.Range { return e.from.RangeOf(e.at, false) }
+
 // checkEdges finds references to instances that do not exist, and cycles among blocks.
 func (l *loader) checkEdges() {
-	color := map[Addr]state{}
-	var path []Ref
+	color := make(map[Addr]state, len(l.spec.Blocks))
+	var path []edge
 	var visit func(b *Block) bool
+	follow := func(e edge) bool {
+		to := l.spec.Block(e.to)
+		if to == nil {
+			l.reportMissing(e)
+			return true
+		}
+		path = append(path, e)
+		switch color[e.to] {
+		case busy:
+			l.reportRefCycle(path)
+			return false
+		case fresh:
+			if !visit(to) {
+				return false
+			}
+		}
+		path = path[:len(path)-1]
+		return true
+	}
 	visit = func(b *Block) bool {
 		color[b.Addr] = busy
-		edges := slices.Clone(b.Refs)
-		for _, d := range b.DependsOn {
-			edges = append(edges, Ref{To: d, Range: b.RangeOf("depends_on", false)})
-		}
-		for _, r := range edges {
-			to := l.spec.Block(r.To)
-			if to == nil && l.off[r.To] {
-				l.report(Errorf("disabled", b.Addr, r.Range, "Reference to a disabled block", "%s has enabled = false, and this refers to it. Disable this block too, or refer to another.", r.To))
-				continue
-			}
-			if to == nil {
-				l.report(Errorf("unknown-block", b.Addr, r.Range, "Reference to nothing", "There is no block %s.", r.To))
-				continue
-			}
-			path = append(path, r)
-			switch color[r.To] {
-			case busy:
-				l.reportRefCycle(r.To, path)
+		for _, r := range b.Refs {
+			if !follow(edge{b, r.At, r.To}) {
 				return false
-			case fresh:
-				if !visit(to) {
-					return false
-				}
 			}
-			path = path[:len(path)-1]
+		}
+		for _, d := range b.DependsOn {
+			if !follow(edge{b, "depends_on", d}) {
+				return false
+			}
 		}
 		color[b.Addr] = done
 		return true
@@ -673,17 +685,27 @@ func (l *loader) checkEdges() {
 	}
 }
 
-func (l *loader) reportRefCycle(to Addr, path []Ref) {
+func (l *loader) reportMissing(e edge) {
+	if l.off[e.to] {
+		l.report(Errorf("disabled", e.from.Addr, e.place(), "Reference to a disabled block", "%s has enabled = false, and this refers to it. Disable this block too, or refer to another.", e.to))
+		return
+	}
+	l.report(Errorf("unknown-block", e.from.Addr, e.place(), "Reference to nothing", "There is no block %s.", e.to))
+}
+
+// reportRefCycle reports the cycle that the last edge of a path closes.
+func (l *loader) reportRefCycle(path []edge) {
+	to := path[len(path)-1].to
 	start := 0
-	for i, r := range path[:len(path)-1] {
-		if r.To == to {
+	for i, e := range path[:len(path)-1] {
+		if e.to == to {
 			start = i + 1
 		}
 	}
-	cycle := path[start:]
 	text := to.String()
-	for _, r := range cycle {
-		text += fmt.Sprintf(" -> %s (%s:%d)", r.To, r.Range.Filename, r.Range.Start.Line)
+	for _, e := range path[start:] {
+		rng := e.place()
+		text += fmt.Sprintf(" -> %s (%s:%d)", e.to, rng.Filename, rng.Start.Line)
 	}
-	l.report(Errorf("cycle", to, cycle[0].Range, "Cycle", "These blocks need each other: %s. Break the cycle at one of these places.", text))
+	l.report(Errorf("cycle", to, path[start].place(), "Cycle", "These blocks need each other: %s. Break the cycle at one of these places.", text))
 }

@@ -495,7 +495,7 @@ func (m *cueModule) addBlock(raw *cuefile.Block) {
 		m.disabled(addr)
 		return
 	}
-	b := &Block{Addr: addr, Decl: raw.Decl, Tags: raw.Tags, ranges: raw.RangeOf}
+	b := &Block{Addr: addr, decl: raw.Decl, Tags: raw.Tags, ranges: raw.RangeOf}
 	m.absolute(raw.Raw)
 	if !m.check(b, m.req.Kinds.Kind(addr.Family, addr.Type), raw.Raw) {
 		return

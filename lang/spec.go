@@ -46,16 +46,24 @@ type Block struct {
 	Refs      []Ref          // in the order of their paths
 	DependsOn []Addr
 	Tags      []string
-	Decl      hcl.Range // the block's header
 
+	decl   func() hcl.Range
 	ranges func(path string, onKey bool) hcl.Range
+}
+
+// Decl is the place of the block's header. Places are found when asked for: most blocks are never reported.
+func (b *Block) Decl() hcl.Range {
+	if b.decl == nil {
+		return hcl.Range{}
+	}
+	return b.decl()
 }
 
 // RangeOf is the place of the attribute at a path ("layer.2.units"): of its value, or of its name. Where the path leads to
 // nothing that was written (a default), it is the nearest block around it.
 func (b *Block) RangeOf(path string, onKey bool) hcl.Range {
 	if b.ranges == nil || path == "" {
-		return b.Decl
+		return b.Decl()
 	}
 	return b.ranges(path, onKey)
 }
@@ -65,7 +73,6 @@ type Ref struct {
 	At           string // path of the attribute
 	To           Addr
 	Output, Type string
-	Range        hcl.Range
 }
 
 // Output is an `output` block of the root module.

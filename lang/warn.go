@@ -79,7 +79,7 @@ func (l *loader) warnBlocks() {
 	for _, b := range l.spec.Blocks {
 		if base := b.Addr.Base(); !needed[b.Addr] && !warned[base] && b.Module == "" && !l.anyNeeded(needed, base) {
 			warned[base] = true
-			d := Errorf("unused", b.Addr, b.Decl, "Unused block", "No target, eval, step or output needs %s. Remove it, add an output for it, or build it with -target.", base)
+			d := Errorf("unused", b.Addr, b.Decl(), "Unused block", "No target, eval, step or output needs %s. Remove it, add an output for it, or build it with -target.", base)
 			d.Severity = hcl.DiagWarning
 			l.report(d)
 		}

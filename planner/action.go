@@ -3,8 +3,6 @@ package planner
 import (
 	"fmt"
 
-	"github.com/hashicorp/hcl/v2"
-
 	"mbuild.dev/mbuild/cache"
 	"mbuild.dev/mbuild/lang"
 	"mbuild.dev/mbuild/lang/value"
@@ -33,7 +31,6 @@ func (s Source) String() string {
 type Input struct {
 	Name string
 	Source
-	Range hcl.Range // the attribute that asked for it; zero when the kind wired it itself
 }
 
 // OutputDecl declares an output that an action must produce.

@@ -31,7 +31,7 @@ type Graph struct {
 type SourceFile struct {
 	Path  string
 	Block *lang.Block
-	Range hcl.Range
+	At    string // path of the attribute in the block
 }
 
 type binding struct {
@@ -49,12 +49,12 @@ func (g *Graph) Output(ref string) (Source, bool) {
 	return b.source, b.ok
 }
 
-func (g *Graph) addFile(path string, b *lang.Block, rng hcl.Range) {
+func (g *Graph) addFile(path string, b *lang.Block, at string) {
 	if _, ok := g.files[path]; ok {
 		return
 	}
 	g.files[path] = len(g.Files)
-	g.Files = append(g.Files, SourceFile{Path: path, Block: b, Range: rng})
+	g.Files = append(g.Files, SourceFile{Path: path, Block: b, At: at})
 }
 
 // Lower lowers every block of a spec, producers first. Blocks whose lowering fails are reported and left out, and so are
@@ -78,7 +78,7 @@ func Lower(spec *lang.Spec, table *Table) (*Graph, hcl.Diagnostics) {
 		}
 		kind := table.Lookup(b.Addr.Family, b.Addr.Type)
 		if kind == nil {
-			diags = append(diags, lang.Errorf("unknown-block-type", b.Addr, b.Decl, "Unknown block type",
+			diags = append(diags, lang.Errorf("unknown-block-type", b.Addr, b.Decl(), "Unknown block type",
 				"This program has no kind %q in family %q.", b.Addr.Type, b.Addr.Family))
 			failed[addr] = true
 			continue

@@ -53,7 +53,7 @@ func (l *Lowering) Ref(p string) (Source, bool) {
 // Input resolves the reference at an attribute path to an input called name.
 func (l *Lowering) Input(name, p string) (Input, bool) {
 	src, ok := l.Ref(p)
-	return Input{Name: name, Source: src, Range: l.Block.RangeOf(p, false)}, ok
+	return Input{Name: name, Source: src}, ok
 }
 
 // Static returns the value that the referenced block provided for planning (a graph, a dataset's label kind), or nil.
@@ -95,9 +95,8 @@ func (l *Lowering) Gates(p string) []*Action {
 // blame when the file cannot be read.
 func (l *Lowering) File(name, file, at string) Input {
 	file = path.Clean(strings.ReplaceAll(file, `\`, "/"))
-	rng := l.Block.RangeOf(at, false)
-	l.graph.addFile(file, l.Block, rng)
-	return Input{Name: name, Source: Source{File: file}, Range: rng}
+	l.graph.addFile(file, l.Block, at)
+	return Input{Name: name, Source: Source{File: file}}
 }
 
 // Emit adds an action. suffix tells the actions of one block apart ("segment[3]") and is empty when there is one only.

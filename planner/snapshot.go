@@ -126,16 +126,16 @@ func digestFile(ctx context.Context, path string) (cache.Digest, error) {
 func sourceError(f SourceFile, err error) *hcl.Diagnostic {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return lang.Errorf("missing-file", f.Block.Addr, f.Range, "File not found",
+		return lang.Errorf("missing-file", f.Block.Addr, f.Block.RangeOf(f.At, false), "File not found",
 			"There is no file %q. Paths are relative to the directory of the spec.", f.Path)
 	case errors.Is(err, fs.ErrPermission):
-		return lang.Errorf("unreadable-file", f.Block.Addr, f.Range, "File not readable",
+		return lang.Errorf("unreadable-file", f.Block.Addr, f.Block.RangeOf(f.At, false), "File not readable",
 			"The file %q may not be read: permission denied.", f.Path)
 	default:
 		var pe *fs.PathError
 		if errors.As(err, &pe) {
 			err = pe.Err
 		}
-		return lang.Errorf("unreadable-file", f.Block.Addr, f.Range, "File not readable", "The file %q cannot be read: %v.", f.Path, err)
+		return lang.Errorf("unreadable-file", f.Block.Addr, f.Block.RangeOf(f.At, false), "File not readable", "The file %q cannot be read: %v.", f.Path, err)
 	}
 }

@@ -21,10 +21,17 @@ type Block struct {
 	DependsOn          []string       // addresses, as written
 	Tags               []string
 	Disabled           bool
-	Decl               hcl.Range
 
 	in *Instance
 	v  cue.Value
+}
+
+// Decl is the place of the block's label.
+func (b *Block) Decl() hcl.Range {
+	if rng, ok := b.in.pkg.valueRange(b.v, true); ok {
+		return rng
+	}
+	return b.in.pkg.files[0].point(0)
 }
 
 // meta are the attributes that every block may have.
@@ -115,8 +122,7 @@ func (d *decoder) named(k *Kind, name string, v cue.Value, at func(hcl.Range)) [
 	b := Block{Family: k.Family, Type: k.Type, Name: name, in: d.Instance, v: v}
 	d.address = k.Family + "." + k.Type + "." + name
 	defer func() { d.address = "" }()
-	b.Decl = d.declared(v)
-	at(b.Decl)
+	at(b.Decl())
 	if !validName(name) {
 		d.addKey(v, Problem{Code: "bad-name", Summary: "Invalid name", Detail: fmt.Sprintf("%q is no name: use letters, digits, - and _, starting with a letter.", name)})
 		return nil
@@ -146,9 +152,6 @@ func (d *decoder) named(k *Kind, name string, v cue.Value, at func(hcl.Range)) [
 	for it.Next() {
 		inst := b
 		inst.Key, inst.HasKey, inst.v = labelText(it), true, it.Value()
-		if rng, ok := d.pkg.valueRange(it.Value(), true); ok {
-			inst.Decl = rng
-		}
 		if !d.body(k, &inst) {
 			return out // the same mistake would be reported for every instance
 		}
@@ -165,7 +168,10 @@ func (d *decoder) besideForEach(k *Kind, v cue.Value) {
 	}
 	for it.Next() {
 		name := labelText(it)
-		if _, n, f := d.pkg.written(it.Value()); f == nil || n == nil || slices.Contains(meta, name) || slices.ContainsFunc(k.Outputs, func(o Output) bool { return o.Name == name }) {
+		if slices.Contains(meta, name) || slices.ContainsFunc(k.Outputs, func(o Output) bool { return o.Name == name }) {
+			continue
+		}
+		if _, _, f := d.pkg.written(it.Value()); f == nil {
 			continue
 		}
 		d.addKey(it.Value(), Problem{Code: "conflict", Summary: "Attribute beside for_each",
@@ -255,7 +261,7 @@ func (d *decoder) meta(b *Block, name string, v cue.Value) bool {
 // was written, it is the nearest thing around it.
 func (b *Block) RangeOf(path string, onKey bool) hcl.Range {
 	if path == "" {
-		return b.Decl
+		return b.Decl()
 	}
 	d := b.in.decoder()
 	d.places = map[string]placed{}
@@ -277,7 +283,7 @@ func (b *Block) RangeOf(path string, onKey bool) hcl.Range {
 		}
 		p = p[:i]
 	}
-	return b.Decl
+	return b.Decl()
 }
 
 func validName(s string) bool {

@@ -69,6 +69,7 @@ func (f *File) checkImports() []Problem {
 type Package struct {
 	files    []*File
 	used     bool
+	keep     *File // was never text: its syntax is not parsed again
 	refs     []selector
 	fieldsOf map[ast.Node]*ast.Field // value -> field, in the syntax in use
 }

@@ -32,6 +32,8 @@ type Instance struct {
 	req   *Request
 	kinds map[string]*Kind
 	root  cue.Value
+
+	filled []filled
 }
 
 func (p *Package) packageName() string {
@@ -49,7 +51,7 @@ func (p *Package) syntaxes() ([]*ast.File, []Problem) {
 	p.fieldsOf = nil
 	var out []*ast.File
 	for _, f := range p.files {
-		if p.used {
+		if p.used && f != p.keep {
 			f.syntax, _ = parser.ParseFile(f.name, f.src, parser.ParseComments)
 		}
 		switch got := f.syntax.PackageName(); got {
@@ -251,27 +253,33 @@ func constraintText(f *ast.Field) string {
 	return strings.Join(strings.Fields(string(b)), " ")
 }
 
+// consoleField holds the expression that EvalText evaluates.
+const consoleField = "$console"
+
 // EvalText evaluates an expression in the scope of the package.
 func (i *Instance) EvalText(name, text string) (any, []Problem) {
 	f := &File{name: name, src: []byte(text)}
-	v := i.root.Context().CompileString(text, cue.Filename(name), cue.Scope(i.root), cue.InferBuiltins(true))
-	withText := *i.pkg
-	withText.files = append(slices.Clone(i.pkg.files), f)
-	withText.fieldsOf = map[ast.Node]*ast.Field{}
-	in := *i
-	in.pkg = &withText
-	d := in.decoder()
-	if err := v.Err(); err != nil {
-		for _, e := range errors.Errors(err) {
-			format, args := e.Msg()
-			if strings.HasPrefix(format, "reference %q not found") {
-				d.add(Problem{Code: "unknown-name", Range: f.point(0), Summary: "Unknown name", Detail: fmt.Sprintf("There is nothing named %q.", fmt.Sprint(args[0]))})
-				continue
-			}
-			d.reportError(e, v)
-		}
-		return nil, d.problems
+	expr, err := parser.ParseExpr(name, text)
+	if err != nil {
+		_, problems := Parse(name, f.src)
+		return nil, problems
 	}
-	out, _ := d.value(nil, v, "")
+	f.syntax = &ast.File{Filename: name, Decls: []ast.Decl{&ast.Field{Label: ast.NewString(consoleField), Value: expr}}}
+	with := &Package{files: append(slices.Clone(i.pkg.files), f), used: true, refs: i.pkg.refs, keep: f}
+	in, problems := with.Build(i.req)
+	if problems != nil {
+		return nil, problems
+	}
+	for _, s := range i.filled {
+		in.SetOutputs(s.call, s.outputs)
+	}
+	d := in.decoder()
+	out, _ := d.value(nil, in.root.LookupPath(cue.MakePath(cue.Str(consoleField))), "")
 	return out, d.problems
+}
+
+// filled is one call of SetOutputs.
+type filled struct {
+	call    Call
+	outputs map[string]any
 }

@@ -149,5 +149,6 @@ func (i *Instance) Inputs(c Call) (map[string]Input, []Problem) {
 
 // SetOutputs gives the outputs of a call to the expressions that read them.
 func (i *Instance) SetOutputs(c Call, outputs map[string]any) {
+	i.filled = append(i.filled, filled{c, outputs})
 	i.root = i.root.FillPath(cue.MakePath(append(c.path().Selectors(), cue.Str("outputs"))...), plain(outputs))
 }

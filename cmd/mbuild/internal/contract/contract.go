@@ -156,7 +156,7 @@ func reasons(rs []planner.Reason) []planner.Reason { return append([]planner.Rea
 func ActionOf(p *planner.Plan, s *planner.Step) Action {
 	a := Action{Address: s.Addr, Block: s.Block.Addr.String(), Kind: s.Kind.Name(), KindVersion: s.Kind.Version, Status: s.Status,
 		Key: key(s.Key), PriorKey: key(s.PriorKey), Reasons: reasons(s.Reasons), Inputs: map[string]Input{}, Outputs: map[string]Output{},
-		Estimate: s.Estimate, Range: RangeOf(&s.Block.Decl)}
+		Estimate: s.Estimate, Range: declRange(s.Block)}
 	for _, in := range s.Action.Inputs {
 		x := Input{From: in.Source.String()}
 		if d, ok := s.Inputs[in.Name]; ok {
@@ -326,3 +326,9 @@ func Text(s string) *string { return text(s) }
 
 // Key converts a key; nil when there is none.
 func Key(k cache.ActionKey) *string { return key(k) }
+
+// declRange is where a block is declared.
+func declRange(b *lang.Block) *Range {
+	r := b.Decl()
+	return RangeOf(&r)
+}
