@@ -91,6 +91,9 @@ func codeExprs(n ast.Node) []ast.Expr {
 			if s, ok := l.(*ast.SelectorExpr); ok && s.Sel.Name == "Code" && i < len(x.Rhs) {
 				out = append(out, x.Rhs[i])
 			}
+			if id, ok := l.(*ast.Ident); ok && id.Name == "code" && i < len(x.Rhs) {
+				out = append(out, x.Rhs[i])
+			}
 		}
 		return out
 	}

@@ -332,8 +332,8 @@ func (l *loader) check(b *Block, k *schema.Kind, raw map[string]any) bool {
 	if len(problems) > 0 {
 		return false
 	}
-	b.Attrs, _ = attrs.(map[string]any)
-	collectRefs(b, b.Attrs, "")
+	b.attrs, _ = attrs.(map[string]any)
+	collectRefs(b, b.attrs, "")
 	return true
 }
 
@@ -590,8 +590,8 @@ func (m *module) dynamicLabels(b *hclsyntax.Block, s scope) ([]string, bool) {
 
 // blockValue is a block as other blocks see it: its attributes and its outputs.
 func (m *module) blockValue(b *Block) cty.Value {
-	vals := make(map[string]cty.Value, len(b.Attrs)+2)
-	for k, v := range b.Attrs {
+	vals := make(map[string]cty.Value, len(b.attrs)+2)
+	for k, v := range b.attrs {
 		vals[k] = toCty(v)
 	}
 	for _, o := range m.req.Kinds.Outputs(b.Family, b.Type) {

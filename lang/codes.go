@@ -77,6 +77,9 @@ var codes = map[string]string{
 	"module-cycle": "A module contains itself, directly or through others, or modules nest too deeply.",
 	"integrity":    "The files of the module are not those whose digest is pinned. Look at what changed before you pin the new digest.",
 
+	"bad-version": "required_version is a constraint on versions: \">= 0.1, < 1.0\", \"~> 0.1\", \"0.1.0\".",
+	"version":     "The spec needs another version of mbuild than this one.",
+
 	// Warnings.
 	"unused":          "Something is declared that nothing uses. It is legal, and most often a leftover or a misspelled reference.",
 	"empty-split":     "A part of the split is so small that it has fewer rows than there are classes: metrics on it say nothing.",
@@ -85,7 +88,6 @@ var codes = map[string]string{
 
 	// Sources and data.
 	"missing-file":     "A file that the spec names is not there. Paths are relative to the directory of the spec.",
-	"missing-input":    "A declared input is not there.",
 	"unreadable-file":  "A file that the spec names cannot be read.",
 	"source-changed":   "A source file changed while apply was running. Nothing that was built from it is kept; run apply again.",
 	"empty-file":       "A data file has no rows.",

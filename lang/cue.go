@@ -284,13 +284,19 @@ func (l *loader) readVarFile(file string, auto bool) hcl.Attributes {
 	if auto {
 		name = file[strings.LastIndexAny(file, `/\`)+1:]
 	}
+	key := file
+	if auto {
+		key = name
+	} else {
+		l.read.Given[key] = true
+	}
 	src, err := readPath(file)
 	if err != nil {
-		l.read.missing(file)
+		l.read.missing(key)
 		l.report(problem("missing-file", hcl.Range{Filename: name, Start: hcl.InitialPos, End: hcl.InitialPos}, "Variables file not readable", "%s: %v.", name, plain(err)))
 		return nil
 	}
-	l.read.file(file, src)
+	l.read.file(key, src)
 	isJSON := strings.HasPrefix(strings.TrimLeft(string(src[:min(len(src), 256)]), " \t\r\n"), "{")
 	l.spec.Files[name] = &hcl.File{Bytes: src}
 	if d := refuse(src, name, textSyntax(isJSON)); d != nil {

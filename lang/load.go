@@ -18,6 +18,8 @@ type Request struct {
 	VarFiles []string                         // -var-file, in the order given
 	Env      func(name string) (string, bool) // os.LookupEnv; nil reads nothing
 	Std      Library                          // modules that sources "std/NAME" name; nil has none
+	Cache    string                           // file that keeps the evaluated spec; "" keeps none
+	Version  string                           // of the program; another version takes nothing from the cache
 }
 
 // VarArg is one -var name=value.
@@ -25,12 +27,19 @@ type VarArg struct{ Name, Value string }
 
 // Load reads, evaluates and checks the spec of a directory and of the modules it calls. It returns a Spec even beside errors,
 // so that tools can look at what is well; the Spec is complete only without errors. An evaluation that takes too long or
-// too much memory is given up, and reported where it stood.
+// too much memory is given up, and reported where it stood. With Request.Cache, a spec whose every source is as it was is not
+// evaluated again.
 func Load(ctx context.Context, req Request) (*Spec, hcl.Diagnostics) {
+	if spec, diags := readCache(ctx, req); spec != nil {
+		return spec, diags
+	}
 	l := newLoader(req)
 	if d := guarded(ctx, l, func() { l.load(ctx) }); d != nil {
 		// The evaluation still runs and owns l: nothing of it may be touched.
 		return &Spec{Dir: req.Dir, Variables: map[string]any{}, Files: map[string]*hcl.File{}}, hcl.Diagnostics{d}
+	}
+	if !l.diags.HasErrors() {
+		writeCache(req, l.spec, l.diags)
 	}
 	return l.spec, l.diags
 }
@@ -84,7 +93,7 @@ func (l *loader) load(ctx context.Context) part {
 		return nil
 	}
 	root.finish(ctx)
-	l.spec.index()
+	l.spec.sort()
 	root.publish()
 	if !l.diags.HasErrors() {
 		l.checkEdges()

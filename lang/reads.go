@@ -10,10 +10,14 @@ type Reads struct {
 	Lists map[string]string `json:"lists"` // directory -> names of its spec files and automatic variable files
 	Globs map[string]string `json:"globs"` // pattern -> names that match
 	Env   map[string]string `json:"env"`   // variable -> digest of its value; "" for one that was not set
+	Given map[string]bool   `json:"given"` // those Files that the command line names, relative to where the command runs
 }
 
+// autoList stands in Lists for the automatic variable files.
+const autoList = "*.auto.mbvars"
+
 func newReads() Reads {
-	return Reads{Files: map[string]string{}, Lists: map[string]string{}, Globs: map[string]string{}, Env: map[string]string{}}
+	return Reads{Files: map[string]string{}, Lists: map[string]string{}, Globs: map[string]string{}, Env: map[string]string{}, Given: map[string]bool{}}
 }
 
 func (r *Reads) file(path string, content []byte) { r.Files[path] = digestOf(content) }

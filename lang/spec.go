@@ -1,7 +1,7 @@
 package lang
 
 import (
-	"sort"
+	"slices"
 
 	"github.com/hashicorp/hcl/v2"
 
@@ -18,7 +18,8 @@ type Spec struct {
 	Reads     Reads                // what the Spec was made of, beside the Request
 	Files     map[string]*hcl.File // sources by the name that ranges have
 
-	byAddr map[Addr]*Block
+	byAddr map[Addr]*Block // made when first asked for
+	Cached bool            // read from Request.Cache, not evaluated
 }
 
 // Settings is the `mbuild {}` block.
@@ -29,40 +30,60 @@ type Settings struct {
 }
 
 // Block returns the block at an address, or nil.
-func (s *Spec) Block(a Addr) *Block { return s.byAddr[a] }
-
-func (s *Spec) index() {
-	sort.Slice(s.Blocks, func(i, j int) bool { return s.Blocks[i].Addr.Compare(s.Blocks[j].Addr) < 0 })
-	s.byAddr = make(map[Addr]*Block, len(s.Blocks))
-	for _, b := range s.Blocks {
-		s.byAddr[b.Addr] = b
+func (s *Spec) Block(a Addr) *Block {
+	if s.byAddr == nil {
+		s.byAddr = make(map[Addr]*Block, len(s.Blocks))
+		for _, b := range s.Blocks {
+			s.byAddr[b.Addr] = b
+		}
 	}
+	return s.byAddr[a]
+}
+
+func (s *Spec) sort() {
+	slices.SortFunc(s.Blocks, func(a, b *Block) int { return a.Addr.Compare(b.Addr) })
+	s.byAddr = nil
 }
 
 // Block is one artifact block.
 type Block struct {
 	Addr
-	Attrs     map[string]any // normal form, defaults filled in; references are value.Ref
-	Refs      []Ref          // in the order of their paths
+	Refs      []Ref // in the order of their paths
 	DependsOn []Addr
 	Tags      []string
 
+	attrs  map[string]any
+	packed *packed // of a Spec from a cache
 	decl   func() hcl.Range
 	ranges func(path string, onKey bool) hcl.Range
 }
 
+// Attrs is the block's attributes in normal form, defaults filled in; references are value.Ref. It is not to be changed.
+func (b *Block) Attrs() map[string]any {
+	if b.attrs == nil && b.packed != nil {
+		b.attrs = b.packed.attributes()
+	}
+	return b.attrs
+}
+
 // Decl is the place of the block's header. Places are found when asked for: most blocks are never reported.
 func (b *Block) Decl() hcl.Range {
-	if b.decl == nil {
-		return hcl.Range{}
+	switch {
+	case b.packed != nil:
+		return (&unpacker{s: b.packed.decl}).place()
+	case b.decl != nil:
+		return b.decl()
 	}
-	return b.decl()
+	return hcl.Range{}
 }
 
 // RangeOf is the place of the attribute at a path ("layer.2.units"): of its value, or of its name. Where the path leads to
 // nothing that was written (a default), it is the nearest block around it.
 func (b *Block) RangeOf(path string, onKey bool) hcl.Range {
-	if b.ranges == nil || path == "" {
+	switch {
+	case path != "" && b.packed != nil:
+		return b.packed.rangeOf(b.Addr, path, onKey)
+	case path == "" || b.ranges == nil:
 		return b.Decl()
 	}
 	return b.ranges(path, onKey)

@@ -140,13 +140,13 @@ func (m *module) loadVariables() {
 
 // autoFiles lists the *.auto.mbvars of the spec's directory.
 func (l *loader) autoFiles() []string {
-	autos, _ := filepath.Glob(filepath.Join(l.req.Dir, "*.auto.mbvars"))
+	autos, _ := filepath.Glob(filepath.Join(l.req.Dir, autoList))
 	sort.Strings(autos)
 	names := make([]string, len(autos))
 	for i, f := range autos {
 		names[i] = filepath.Base(f)
 	}
-	l.read.list("*.auto.mbvars", names)
+	l.read.list(autoList, names)
 	return autos
 }
 

@@ -24,13 +24,13 @@ type Lowering struct {
 }
 
 // Attr returns the attribute at a dotted path of the normalised block ("split.seed"), or nil when it is absent.
-func (l *Lowering) Attr(p string) any { return attrAt(l.Block.Attrs, p) }
+func (l *Lowering) Attr(p string) any { return attrAt(l.Block.Attrs(), p) }
 
 // Params returns a copy of the block's attributes without the named ones, fit to be an action's parameters: references
 // must be among those left out, for their content enters a key as inputs.
 func (l *Lowering) Params(without ...string) map[string]any {
-	params := make(map[string]any, len(l.Block.Attrs))
-	for k, v := range l.Block.Attrs {
+	params := make(map[string]any, len(l.Block.Attrs()))
+	for k, v := range l.Block.Attrs() {
 		params[k] = v
 	}
 	for _, k := range without {
@@ -67,7 +67,7 @@ func (l *Lowering) Static(p string) any {
 
 // Producer returns the block that a block's reference at an attribute path leads to, or nil.
 func (l *Lowering) Producer(b *lang.Block, p string) *lang.Block {
-	ref, ok := attrAt(b.Attrs, p).(value.Ref)
+	ref, ok := attrAt(b.Attrs(), p).(value.Ref)
 	if !ok {
 		return nil
 	}

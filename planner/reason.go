@@ -202,7 +202,7 @@ func fromBlock(from string, addr lang.Addr) bool {
 
 // plainAttrs is the block's attributes with references replaced by the address they name.
 func plainAttrs(b *lang.Block) map[string]any {
-	return plain(b.Attrs).(map[string]any)
+	return plain(b.Attrs()).(map[string]any)
 }
 
 func plain(v any) any {

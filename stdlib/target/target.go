@@ -73,7 +73,7 @@ func lowerBlock(l *planner.Lowering, mediaType string, unsupported map[string]st
 func scheme(l *planner.Lowering) string {
 	for b := l.Producer(l.Block, "from"); b != nil; b = l.Producer(b, "from") {
 		if b.Family == "pass" && b.Type == "quantize" {
-			s, _ := b.Attrs["scheme"].(string)
+			s, _ := b.Attrs()["scheme"].(string)
 			return s
 		}
 	}

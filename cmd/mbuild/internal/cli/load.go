@@ -25,7 +25,8 @@ import (
 
 // request says where the spec is and what its variables are.
 func (a *app) request() (lang.Request, error) {
-	r := lang.Request{Dir: a.dir, Kinds: a.kinds.Planner, Std: stdlib.Modules, VarFiles: a.varFiles, Env: os.LookupEnv}
+	r := lang.Request{Dir: a.dir, Kinds: a.kinds.Planner, Std: stdlib.Modules, VarFiles: a.varFiles, Env: os.LookupEnv,
+		Version: Version, Cache: filepath.Join(a.dir, ".mbuild", "spec.cache")}
 	for _, v := range a.vars {
 		name, val, ok := strings.Cut(v, "=")
 		if !ok {
@@ -45,6 +46,9 @@ func (a *app) load(ctx context.Context) (*lang.Spec, *planner.Graph, hcl.Diagnos
 	spec, diags := lang.Load(ctx, r)
 	if diags.HasErrors() {
 		return spec, nil, diags, nil
+	}
+	if d := checkVersion(spec); d != nil {
+		return spec, nil, append(diags, d), nil
 	}
 	graph, d := planner.Lower(spec, a.kinds.Planner)
 	return spec, graph, append(diags, d...), nil
@@ -168,7 +172,7 @@ func (a *app) writeJSON(v any) error {
 func specDigest(spec *lang.Spec) string {
 	blocks := make([]any, len(spec.Blocks))
 	for i, b := range spec.Blocks {
-		blocks[i] = map[string]any{"address": b.Addr.String(), "attrs": b.Attrs}
+		blocks[i] = map[string]any{"address": b.Addr.String(), "attrs": b.Attrs()}
 	}
 	enc, err := value.Canonical(blocks)
 	if err != nil {
