@@ -47,3 +47,42 @@ func comment(doc, indent string) string {
 	}
 	return b.String()
 }
+
+// SchemaJSON is a JSON Schema (2020-12) of specs in HCL's JSON syntax.
+func SchemaJSON(kinds Catalog) map[string]any {
+	anything := map[string]any{}
+	named := func(body map[string]any) map[string]any {
+		return map[string]any{"type": "object", "additionalProperties": body}
+	}
+	props := map[string]any{
+		"//": anything, "mbuild": map[string]any{"type": "object", "properties": map[string]any{"required_version": map[string]any{"type": "string"}, "backend": map[string]any{"type": "string"}}, "additionalProperties": false},
+		"locals": map[string]any{"type": "object"},
+		"variable": named(map[string]any{"type": "object", "properties": map[string]any{"type": map[string]any{"type": "string"}, "default": anything, "description": map[string]any{"type": "string"},
+			"sensitive": map[string]any{"type": "boolean"}, "nullable": map[string]any{"type": "boolean"}, "validation": anything, "//": anything}, "additionalProperties": false}),
+		"output": named(map[string]any{"type": "object", "properties": map[string]any{"value": anything, "description": map[string]any{"type": "string"}, "//": anything}, "required": []any{"value"}, "additionalProperties": false}),
+		"check":  named(map[string]any{"type": "object", "properties": map[string]any{"condition": anything, "error_message": anything, "//": anything}, "required": []any{"condition", "error_message"}, "additionalProperties": false}),
+		"module": named(map[string]any{"type": "object", "properties": map[string]any{"source": map[string]any{"type": "string"}}, "required": []any{"source"}}),
+	}
+	defs := map[string]any{}
+	for _, family := range Families {
+		types := map[string]any{"//": anything}
+		for _, typ := range kinds.Types(family) {
+			k := kinds.Kind(family, typ)
+			body := schema.JSON(k.Struct)
+			body["description"] = k.Doc
+			fields := body["properties"].(map[string]any)
+			for _, m := range append(meta, "dynamic") {
+				fields[m] = anything
+			}
+			if fields["dynamic"] != nil {
+				delete(body, "required") // a dynamic block may stand for what is required
+			}
+			name := family + "." + typ
+			defs[name] = body
+			types[typ] = named(map[string]any{"$ref": "#/$defs/" + name})
+		}
+		props[family] = map[string]any{"type": "object", "properties": types, "additionalProperties": false}
+	}
+	return map[string]any{"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "mbuild spec", "type": "object",
+		"properties": props, "additionalProperties": false, "$defs": defs}
+}
