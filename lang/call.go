@@ -394,7 +394,7 @@ func (m *module) resolveModule(t hcl.Traversal, into *tree) bool {
 		return false
 	}
 	if c.off {
-		at.at(out).val = cty.NullVal(cty.DynamicPseudoType).Mark(disabled{Addr{Family: "module", Type: name, Name: out}})
+		at.at(out).val = cty.NullVal(cty.DynamicPseudoType) // absent, as everything of the module
 		return true
 	}
 	names := c.parts[0].outputNames()

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/big"
 	"reflect"
+	"strconv"
 
 	"github.com/zclconf/go-cty/cty"
 
@@ -79,7 +80,9 @@ func toCty(v any) cty.Value {
 	case uint64:
 		return cty.NumberUIntVal(t)
 	case float64:
-		return cty.NumberVal(new(big.Float).SetPrec(512).SetFloat64(t))
+		// The shortest decimal: what was written, so that it compares equal with itself written elsewhere.
+		f, _, _ := big.ParseFloat(strconv.FormatFloat(t, 'g', -1, 64), 10, 512, big.ToNearestEven)
+		return cty.NumberVal(f)
 	case string:
 		return cty.StringVal(t)
 	case value.Ref:

@@ -11,8 +11,11 @@ import (
 	"sort"
 	"strings"
 
+	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/ext/tryfunc"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
+	"github.com/zclconf/go-cty/cty/convert"
 	"github.com/zclconf/go-cty/cty/function"
 	"github.com/zclconf/go-cty/cty/function/stdlib"
 )
@@ -28,7 +31,7 @@ func functions(m *loader) map[string]function.Function {
 		"join": stdlib.JoinFunc, "split": stdlib.SplitFunc, "format": stdlib.FormatFunc, "formatlist": stdlib.FormatListFunc,
 		"regex": stdlib.RegexFunc, "regexall": stdlib.RegexAllFunc, "strlen": stdlib.StrlenFunc, "indent": stdlib.IndentFunc, "chomp": stdlib.ChompFunc,
 		"concat": stdlib.ConcatFunc, "contains": stdlib.ContainsFunc, "distinct": stdlib.DistinctFunc, "element": stdlib.ElementFunc,
-		"flatten": stdlib.FlattenFunc, "keys": stdlib.KeysFunc, "values": stdlib.ValuesFunc, "length": stdlib.LengthFunc, "lookup": stdlib.LookupFunc,
+		"flatten": stdlib.FlattenFunc, "keys": stdlib.KeysFunc, "values": stdlib.ValuesFunc, "length": lengthFunc, "lookup": stdlib.LookupFunc,
 		"merge": stdlib.MergeFunc, "range": stdlib.RangeFunc, "reverse": stdlib.ReverseListFunc, "slice": stdlib.SliceFunc, "sort": stdlib.SortFunc,
 		"zipmap": stdlib.ZipmapFunc, "compact": stdlib.CompactFunc, "coalesce": stdlib.CoalesceFunc, "coalescelist": stdlib.CoalesceListFunc,
 		"chunklist": stdlib.ChunklistFunc, "setunion": stdlib.SetUnionFunc, "setintersection": stdlib.SetIntersectionFunc,
@@ -38,11 +41,13 @@ func functions(m *loader) map[string]function.Function {
 		"toset": stdlib.MakeToFunc(cty.Set(cty.DynamicPseudoType)), "tolist": stdlib.MakeToFunc(cty.List(cty.DynamicPseudoType)),
 		"tomap": stdlib.MakeToFunc(cty.Map(cty.DynamicPseudoType)),
 		"try":   tryfunc.TryFunc, "can": tryfunc.CanFunc,
-		"sequence":   sequenceFunc,
-		"file":       m.fileFunc(func(b []byte) (string, error) { return string(b), nil }),
-		"filesha256": m.fileFunc(func(b []byte) (string, error) { s := sha256.Sum256(b); return hex.EncodeToString(s[:]), nil }),
-		"csvhead":    m.csvheadFunc(),
-		"fileset":    m.filesetFunc(),
+		"sequence": sequenceFunc, "sum": sumFunc, "alltrue": boolsFunc(true), "anytrue": boolsFunc(false),
+		"startswith": textFunc(strings.HasPrefix), "endswith": textFunc(strings.HasSuffix),
+		"templatefile": m.templatefileFunc(),
+		"file":         m.fileFunc(func(b []byte) (string, error) { return string(b), nil }),
+		"filesha256":   m.fileFunc(func(b []byte) (string, error) { s := sha256.Sum256(b); return hex.EncodeToString(s[:]), nil }),
+		"csvhead":      m.csvheadFunc(),
+		"fileset":      m.filesetFunc(),
 	}
 }
 
@@ -65,6 +70,97 @@ var sequenceFunc = function.New(&function.Spec{
 		return cty.ListVal(out), nil
 	},
 })
+
+// lengthFunc is length(value): of a list, set, map, object, or of a string in characters.
+var lengthFunc = function.New(&function.Spec{
+	Params: []function.Parameter{{Name: "value", Type: cty.DynamicPseudoType}},
+	Type:   function.StaticReturnType(cty.Number),
+	Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
+		switch v := args[0]; {
+		case v.Type() == cty.String:
+			return stdlib.Strlen(v)
+		case v.CanIterateElements():
+			return cty.NumberIntVal(int64(v.LengthInt())), nil
+		}
+		return cty.NilVal, function.NewArgErrorf(0, "needs a list, set, map, object or string")
+	},
+})
+
+// sumFunc is sum(list): the sum of numbers, 0 for none.
+var sumFunc = function.New(&function.Spec{
+	Params: []function.Parameter{{Name: "numbers", Type: cty.List(cty.Number)}},
+	Type:   function.StaticReturnType(cty.Number),
+	Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
+		total := cty.Zero
+		for it := args[0].ElementIterator(); it.Next(); {
+			_, v := it.Element()
+			if v.IsNull() {
+				return cty.NilVal, function.NewArgErrorf(0, "has a null in it")
+			}
+			total = total.Add(v)
+		}
+		return total, nil
+	},
+})
+
+// boolsFunc is alltrue(list) or anytrue(list).
+func boolsFunc(all bool) function.Function {
+	return function.New(&function.Spec{
+		Params: []function.Parameter{{Name: "values", Type: cty.List(cty.Bool)}},
+		Type:   function.StaticReturnType(cty.Bool),
+		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
+			for it := args[0].ElementIterator(); it.Next(); {
+				if _, v := it.Element(); v.IsNull() || v.True() != all {
+					return cty.BoolVal(!all), nil
+				}
+			}
+			return cty.BoolVal(all), nil
+		},
+	})
+}
+
+// textFunc is startswith(text, part) or endswith(text, part).
+func textFunc(f func(s, part string) bool) function.Function {
+	return function.New(&function.Spec{
+		Params: []function.Parameter{{Name: "text", Type: cty.String}, {Name: "part", Type: cty.String}},
+		Type:   function.StaticReturnType(cty.Bool),
+		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
+			return cty.BoolVal(f(args[0].AsString(), args[1].AsString())), nil
+		},
+	})
+}
+
+// templatefileFunc is templatefile(path, variables): a file as an HCL template, with these variables and the functions.
+func (m *loader) templatefileFunc() function.Function {
+	return function.New(&function.Spec{
+		Params: []function.Parameter{{Name: "path", Type: cty.String}, {Name: "variables", Type: cty.DynamicPseudoType}},
+		Type:   function.StaticReturnType(cty.String),
+		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
+			name, vars := args[0].AsString(), args[1]
+			b, err := m.readFile(name)
+			if err != nil {
+				return cty.NilVal, function.NewArgError(0, err)
+			}
+			if d := refuseTemplate(string(b), hcl.Range{}); d != nil {
+				return cty.NilVal, function.NewArgErrorf(0, "%s", d.Detail)
+			}
+			if !vars.CanIterateElements() || vars.Type().IsTupleType() || vars.Type().IsListType() || vars.Type().IsSetType() {
+				return cty.NilVal, function.NewArgErrorf(1, "needs a map of variables")
+			}
+			expr, diags := hclsyntax.ParseTemplate(b, name, hcl.InitialPos)
+			if diags.HasErrors() {
+				return cty.NilVal, function.NewArgErrorf(0, "%s", diags[0].Error())
+			}
+			ctx := &hcl.EvalContext{Functions: functions(m), Variables: vars.AsValueMap()}
+			delete(ctx.Functions, "templatefile") // a template that reads itself would not end
+			v, diags := expr.Value(ctx)
+			if diags.HasErrors() {
+				return cty.NilVal, function.NewArgErrorf(0, "%s", diags[0].Error())
+			}
+			return convert.Convert(v, cty.String)
+		},
+	})
+}
 
 // maxRead bounds what functions read into expressions.
 const maxRead = 16 << 20

@@ -8,24 +8,6 @@ import (
 // sensitive marks values that came from a sensitive variable; whatever is made of them is marked too.
 type sensitive struct{}
 
-// disabled marks the null that stands for an output of a block with enabled = false. An expression that does not choose it
-// is well.
-type disabled struct{ addr Addr }
-
-// disabledIn finds a mark of disabled in a value.
-func disabledIn(v cty.Value) (Addr, bool) {
-	if !v.ContainsMarked() {
-		return Addr{}, false
-	}
-	_, marks := v.UnmarkDeep()
-	for m := range marks {
-		if d, ok := m.(disabled); ok {
-			return d.addr, true
-		}
-	}
-	return Addr{}, false
-}
-
 // isSensitive reports that a value or something in it is sensitive.
 func isSensitive(v cty.Value) bool {
 	if !v.ContainsMarked() {

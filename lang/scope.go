@@ -66,10 +66,6 @@ func (m *module) evalMarked(e hcl.Expression, s scope) (cty.Value, bool) {
 		m.report(d)
 		return cty.NilVal, false
 	}
-	if d, ok := disabledIn(v); ok {
-		m.report(problem("disabled", e.Range(), "Reference to a disabled block", "%s has enabled = false, and this refers to it. Disable this block too, or refer to another.", d))
-		return cty.NilVal, false
-	}
 	return v, v.IsWhollyKnown()
 }
 
@@ -243,7 +239,8 @@ func (m *module) resolveSingle(d *declaration, t hcl.Traversal, at *tree) bool {
 		return false
 	}
 	ref, isOutput := m.outputRef(d.addr, name)
-	if isOutput && d.block.Body.Attributes["enabled"] == nil {
+	if isOutput {
+		// Whether the block is enabled matters only where the reference survives: checkEdges looks.
 		if at.val == cty.NilVal {
 			at.at(name).val = ref
 		}
@@ -253,14 +250,8 @@ func (m *module) resolveSingle(d *declaration, t hcl.Traversal, at *tree) bool {
 		return false
 	}
 	if len(d.instances) == 0 {
-		at.at(name).val = cty.NullVal(cty.DynamicPseudoType).Mark(disabled{d.addr})
-		return true
-	}
-	if isOutput {
-		if at.val == cty.NilVal {
-			at.at(name).val = ref
-		}
-		return true
+		m.report(problem("disabled", t.SourceRange(), "Reference to a disabled block", "%s has enabled = false, so its attributes have no values. Refer to another block.", d.addr.local()))
+		return false
 	}
 	if !d.value.Type().HasAttribute(name) {
 		names := append(m.outputsOf(d.addr), keys(d.value.Type().AttributeTypes())...)

@@ -102,7 +102,7 @@ func (m *module) convertVariable(v *variable, name string, val cty.Value, rng hc
 	if v.defaults != nil && !val.IsNull() {
 		val = v.defaults.Apply(val)
 	}
-	out, err := convert.Convert(val, v.typ.WithoutOptionalAttributesDeep())
+	out, err := convert.Convert(val, v.typ)
 	if err != nil {
 		m.report(problem("wrong-type", rng, "Wrong type", "Variable %q needs %s: %s.", name, typeexpr.TypeString(v.typ), strings.TrimSuffix(err.Error(), ".")))
 		return cty.UnknownVal(v.typ)

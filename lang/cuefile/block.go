@@ -212,6 +212,10 @@ func (d *decoder) body(k *Kind, b *Block) bool {
 		var t *schema.Type
 		if f := k.Struct.Field(name); f != nil {
 			t = f.Type
+		} else if name == "count" {
+			d.addKey(it.Value(), Problem{Code: "unsupported", Summary: "No count in CUE",
+				Detail: "CUE has comprehensions for that: for_each: {for i in list.Range(0, 3, 1) {\"\\(i)\": {…}}}."})
+			return false
 		}
 		x, good := d.value(t, it.Value(), name)
 		ok = ok && good

@@ -2,7 +2,7 @@ package cuefile
 
 import (
 	"fmt"
-	"sort"
+	"slices"
 	"strings"
 
 	"mbuild.dev/mbuild/lang/schema"
@@ -61,33 +61,51 @@ func (p *Package) prelude(r *Request) string {
 
 // defaults lists, by kind, the defaults of attributes that some expression reads: CUE knows no schema.
 func (p *Package) defaults(kinds []Kind) map[string][]string {
-	wanted := map[string]map[string]bool{}
+	byKind := map[string]*Kind{}
+	for i := range kinds {
+		byKind[kinds[i].Family+"."+kinds[i].Type] = &kinds[i]
+	}
+	out := map[string][]string{}
 	for _, s := range p.refs {
 		if len(s.parts) < 4 {
 			continue
 		}
-		kind := s.parts[0] + "." + s.parts[1]
-		if wanted[kind] == nil {
-			wanted[kind] = map[string]bool{}
+		name := s.parts[0] + "." + s.parts[1]
+		k := byKind[name]
+		if k == nil {
+			continue
 		}
-		for _, name := range s.parts[3:] {
-			wanted[kind][name] = true
+		path := s.parts[3:]
+		if path[0] == "for_each" && len(path) > 2 {
+			path = path[2:]
 		}
-	}
-	out := map[string][]string{}
-	for _, k := range kinds {
-		names := wanted[k.Family+"."+k.Type]
-		for _, f := range k.Struct.Fields {
-			if !names[f.Name] || f.Default == nil {
-				continue
-			}
-			if text, err := value.Canonical(f.Default); err == nil {
-				out[k.Family+"."+k.Type] = append(out[k.Family+"."+k.Type], fmt.Sprintf("%s: _ | *%s", f.Name, text))
-			}
+		if text := defaultAt(k.Struct, path); text != "" && !slices.Contains(out[name], text) {
+			out[name] = append(out[name], text)
 		}
-		sort.Strings(out[k.Family+"."+k.Type])
 	}
 	return out
+}
+
+// defaultAt writes the default at a path into a struct as a field of it; "" when there is none.
+func defaultAt(t *schema.Type, path []string) string {
+	if t.Op != schema.Struct || len(path) == 0 {
+		return ""
+	}
+	f := t.Field(path[0])
+	if f == nil {
+		return ""
+	}
+	if inner := defaultAt(f.Type, path[1:]); inner != "" {
+		return fmt.Sprintf("%s?: {%s, ...}", f.Name, inner)
+	}
+	if f.Default == nil {
+		return ""
+	}
+	text, err := value.Canonical(f.Default)
+	if err != nil {
+		return ""
+	}
+	return fmt.Sprintf("%s: _ | *%s", f.Name, text)
 }
 
 // encode writes a value in normal form as CUE that the prelude's references are made of.
