@@ -3,13 +3,16 @@ package lang
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 )
 
 // tenThousand is a spec of 10,000 blocks by for_each, half of which refer to the other half.
-func tenThousand() string {
-	return `
+func tenThousand() string { return blocksByForEach(10_000) }
+
+func blocksByForEach(n int) string {
+	return strings.ReplaceAll(`
 dataset "csv" "d" { files = ["d.csv"] }
 model "layers" "m" {
   layer "dense" "h" { units = 64 }
@@ -29,18 +32,24 @@ pass "prune" "p" {
   from     = train.supervised.t[each.key].model
   sparsity = 0.5
 }
-`
+`, "5000", strconv.Itoa(n/2))
 }
 
-// BenchmarkForEach loads 10,000 blocks of two for_each. The target is 0.4 s.
+// BenchmarkForEach loads 1,000 to 100,000 blocks of two for_each. The targets are 0.4 s for 10,000, 4 s for 100,000, and time
+// for a block that grows by no more than 1.2x from one end to the other.
 func BenchmarkForEach(b *testing.B) {
-	dir := files(b, map[string]string{"a.mbuild.hcl": tenThousand()})
-	b.ReportAllocs()
-	for b.Loop() {
-		s, diags := Load(context.Background(), Request{Dir: dir, Kinds: catalog{}})
-		if diags.HasErrors() || len(s.Blocks) != 10_002 {
-			b.Fatal(len(s.Blocks), render(diags))
-		}
+	for _, n := range []int{1_000, 10_000, 100_000} {
+		b.Run(strconv.Itoa(n), func(b *testing.B) {
+			dir := files(b, map[string]string{"a.mbuild.hcl": blocksByForEach(n)})
+			b.ReportAllocs()
+			for b.Loop() {
+				s, diags := Load(context.Background(), Request{Dir: dir, Kinds: catalog{}})
+				if diags.HasErrors() || len(s.Blocks) != n+2 {
+					b.Fatal(len(s.Blocks), render(diags))
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N*n), "µs/block")
+		})
 	}
 }
 

@@ -184,9 +184,7 @@ func (m *module) expand(d *declaration) {
 	case count != nil:
 		m.expandCount(d, count)
 	default:
-		if b := m.instance(d, "", scope{self: d}); b != nil {
-			d.value = m.blockValue(b)
-		}
+		m.instance(d, "", scope{self: d})
 	}
 }
 
@@ -196,18 +194,12 @@ func (m *module) expandEach(d *declaration, a *hclsyntax.Attribute) {
 		d.broken = true
 		return
 	}
-	values := map[string]cty.Value{}
-	ok = m.eachOf(v, a.Expr.Range(), func(key string, inst cty.Value) bool {
+	m.eachOf(v, a.Expr.Range(), func(key string, inst cty.Value) bool {
 		before := m.errors
-		if b := m.instance(d, StringKey(key), scope{self: d}.with("each", inst)); b != nil {
-			values[key] = m.blockValue(b)
-		}
+		m.instance(d, StringKey(key), scope{self: d}.with("each", inst))
 		// The same mistake would be reported for every instance.
 		return !d.broken && m.errors == before
 	})
-	if ok {
-		d.value = cty.ObjectVal(values)
-	}
 }
 
 // eachOf calls do for the elements of a for_each value until it returns false, with the key and what `each` is.
@@ -252,17 +244,40 @@ func (m *module) expandCount(d *declaration, a *hclsyntax.Attribute) {
 		d.broken = true
 		return
 	}
-	values := make([]cty.Value, 0, count)
 	for i := range count {
 		inst := cty.ObjectVal(map[string]cty.Value{"index": cty.NumberIntVal(int64(i))})
 		before := m.errors
-		if b := m.instance(d, IndexKey(i), scope{self: d}.with("count", inst)); b != nil {
-			values = append(values, m.blockValue(b))
-		} else if d.broken || m.errors > before {
+		m.instance(d, IndexKey(i), scope{self: d}.with("count", inst))
+		if d.broken || m.errors > before {
 			return
 		}
 	}
-	d.value = cty.TupleVal(values)
+}
+
+// valueOf is what the block is in expressions, made when one first asks: an object of its attributes and outputs, or under
+// for_each and count an object or tuple of those.
+func (m *module) valueOf(d *declaration) cty.Value {
+	if d.value != cty.NilVal {
+		return d.value
+	}
+	attrs := d.block.Body.Attributes
+	switch {
+	case attrs["for_each"] != nil:
+		values := make(map[string]cty.Value, len(d.instances))
+		for _, b := range d.instances {
+			values[unquoteKey(b.Key)] = m.blockValue(b)
+		}
+		d.value = cty.ObjectVal(values)
+	case attrs["count"] != nil:
+		values := make([]cty.Value, 0, len(d.instances))
+		for _, b := range d.instances {
+			values = append(values, m.blockValue(b))
+		}
+		d.value = cty.TupleVal(values)
+	default:
+		d.value = m.blockValue(d.instances[0])
+	}
+	return d.value
 }
 
 // countOf evaluates a count attribute.
@@ -421,17 +436,8 @@ func (m *module) evalBody(body *hclsyntax.Body, t *schema.Type, s scope, top boo
 			continue
 		}
 		a := body.Attributes[name]
-		v, ok := m.evalMarked(a.Expr, s)
-		if !ok {
-			good = false
-			continue
-		}
-		n, err := fromCty(v)
-		if err != nil {
-			m.report(problem("bad-value", a.Expr.Range(), "Invalid value", "%q: %v.", name, err))
-			good = false
-			continue
-		}
+		n, ok := m.attribute(name, a.Expr, s)
+		good = good && ok
 		if n != nil {
 			out[name] = n
 		}
@@ -442,6 +448,45 @@ func (m *module) evalBody(body *hclsyntax.Body, t *schema.Type, s scope, top boo
 		}
 	}
 	return out, good
+}
+
+// attribute evaluates an attribute to normal form; once for all instances of a block where it does not depend on them.
+func (m *module) attribute(name string, e hcl.Expression, s scope) (any, bool) {
+	if s.self == nil || len(s.local) == 0 || dependsOn(e, s.local) {
+		return m.normal(name, e, s)
+	}
+	c, ok := s.self.constants[e]
+	if !ok {
+		c.value, c.ok = m.normal(name, e, s)
+		if s.self.constants == nil {
+			s.self.constants = map[hcl.Expression]constant{}
+		}
+		s.self.constants[e] = c
+	}
+	return c.value, c.ok
+}
+
+// dependsOn reports that an expression names one of the locals.
+func dependsOn(e hcl.Expression, locals map[string]cty.Value) bool {
+	for _, t := range e.Variables() {
+		if _, ok := locals[t.RootName()]; ok {
+			return true
+		}
+	}
+	return false
+}
+
+func (m *module) normal(name string, e hcl.Expression, s scope) (any, bool) {
+	v, ok := m.evalMarked(e, s)
+	if !ok {
+		return nil, false
+	}
+	n, err := fromCty(v)
+	if err != nil {
+		m.report(problem("bad-value", e.Range(), "Invalid value", "%q: %v.", name, err))
+		return nil, false
+	}
+	return n, true
 }
 
 // evalNested evaluates a nested block into its field of out.

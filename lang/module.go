@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/function"
@@ -51,6 +52,14 @@ type declaration struct {
 	value     cty.Value // what `family.type.name` is in expressions; cty.NilVal until evaluated
 	broken    bool      // has been reported: nothing that refers to it is
 	used      bool
+
+	constants map[hcl.Expression]constant // attributes that are the same in all instances
+}
+
+// constant is an attribute in normal form.
+type constant struct {
+	value any
+	ok    bool
 }
 
 // outputDecl is an output block.

@@ -225,7 +225,7 @@ func (m *module) resolveBlock(t hcl.Traversal, s scope, into *tree) bool {
 		if !m.evalBlock(d, t.SourceRange()) {
 			return false
 		}
-		at.val = d.value
+		at.val = m.valueOf(d)
 		return true
 	}
 	return m.resolveSingle(d, t, at)
@@ -253,13 +253,13 @@ func (m *module) resolveSingle(d *declaration, t hcl.Traversal, at *tree) bool {
 		m.report(problem("disabled", t.SourceRange(), "Reference to a disabled block", "%s has enabled = false, so its attributes have no values. Refer to another block.", d.addr.local()))
 		return false
 	}
-	if !d.value.Type().HasAttribute(name) {
-		names := append(m.outputsOf(d.addr), keys(d.value.Type().AttributeTypes())...)
+	if v := m.valueOf(d); !v.Type().HasAttribute(name) {
+		names := append(m.outputsOf(d.addr), keys(v.Type().AttributeTypes())...)
 		slices.Sort(names)
 		m.unknown(t[3].SourceRange(), "unknown-output", "Unknown output or attribute", d.addr.local().String()+" has no output or attribute", name, slices.Compact(names))
 		return false
 	}
-	at.val = d.value
+	at.val = m.valueOf(d)
 	return true
 }
 

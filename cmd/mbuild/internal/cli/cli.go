@@ -64,6 +64,11 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) (code int) {
 		os.Stdout = os.Stderr // standard output is the protocol; what anything prints goes to the log
 		return worker.Serve(kinds, stdin, stdout)
 	}
+	if os.Getenv("GOGC") == "" {
+		// A command lives for a moment and allocates what it needs: collect rarely, and as usual once there is much.
+		debug.SetGCPercent(400)
+		debug.SetMemoryLimit(1 << 30)
+	}
 	defer func() {
 		if p := recover(); p != nil {
 			fmt.Fprintf(stderr, "Error: mbuild failed by its own fault: %v\n%s", p, debug.Stack())
