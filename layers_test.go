@@ -21,10 +21,11 @@ var layers = []struct {
 }{
 	{"cache", nil},
 	{"lang", nil},
+	{"examples", nil},
 	{"planner", []string{"cache", "lang"}},
 	{"executor", []string{"cache", "lang", "planner"}},
 	{"stdlib", []string{"cache", "lang", "planner", "executor"}},
-	{"cmd", []string{"cache", "lang", "planner", "executor", "stdlib"}},
+	{"cmd", []string{"cache", "lang", "planner", "executor", "stdlib", "examples"}},
 }
 
 // owners says which packages may import a module at all, tests left aside.

@@ -435,9 +435,11 @@ func (i *Instance) Settings() (map[string]Setting, []Problem) {
 	}
 	for it.Next() {
 		x, _ := d.value(nil, it.Value(), labelText(it))
-		s := Setting{Value: x}
-		s.Range, _ = d.pkg.valueRange(it.Value(), false)
-		s.Key, _ = d.pkg.valueRange(it.Value(), true)
+		s := Setting{Value: x, Key: d.declared(it.Value())}
+		s.Range = s.Key
+		if rng, ok := d.pkg.valueRange(it.Value(), false); ok {
+			s.Range = rng
+		}
 		out[labelText(it)] = s
 	}
 	return out, d.problems

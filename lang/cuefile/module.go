@@ -90,7 +90,10 @@ func (d *decoder) call(out []Call, c Call) []Call {
 		}
 		return out
 	}
-	c.Range, _ = d.pkg.valueRange(src, false)
+	c.Range = c.Decl
+	if rng, ok := d.pkg.valueRange(src, false); ok {
+		c.Range = rng
+	}
 	c.Integrity, _ = c.v.LookupPath(cue.MakePath(cue.Str("integrity"))).String()
 	c.Version = c.v.LookupPath(cue.MakePath(cue.Str("version"))).Exists()
 	if on, err := c.v.LookupPath(cue.MakePath(cue.Str("enabled"))).Bool(); err == nil && !on {
@@ -139,9 +142,13 @@ func (i *Instance) Inputs(c Call) (map[string]Input, []Problem) {
 		if !ok {
 			continue
 		}
-		v := Input{Value: x}
-		v.Range, _ = d.pkg.valueRange(it.Value(), false)
-		v.Key, _ = d.pkg.valueRange(it.Value(), true)
+		v := Input{Value: x, Range: c.Decl, Key: c.Decl}
+		if rng, ok := d.pkg.valueRange(it.Value(), false); ok {
+			v.Range = rng
+		}
+		if rng, ok := d.pkg.valueRange(it.Value(), true); ok {
+			v.Key = rng
+		}
 		out[labelText(it)] = v
 	}
 	return out, d.problems

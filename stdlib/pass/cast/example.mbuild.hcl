@@ -1,0 +1,38 @@
+dataset "synthetic" "blobs" {
+  shape   = "blobs"
+  rows    = 600
+  classes = 3
+  split {
+    train = 0.7
+    valid = 0.1
+    test  = 0.2
+  }
+}
+
+model "layers" "net" {
+  input "features" { shape = [2] }
+  layer "dense" "hidden" {
+    units      = 16
+    activation = "relu"
+  }
+  layer "dense" "logits" { units = 3 }
+}
+
+train "supervised" "base" {
+  graph  = model.layers.net.graph
+  data   = dataset.synthetic.blobs.data
+  loss   = "cross_entropy"
+  epochs = 5
+  optimizer "adam" {}
+}
+
+# Half the bytes: weights as bfloat16.
+pass "cast" "half" {
+  from  = train.supervised.base.model
+  dtype = "bfloat16"
+}
+
+target "safetensors" "half" {
+  from = pass.cast.half.model
+  path = "dist/half.safetensors"
+}
