@@ -31,6 +31,8 @@ type cueModule struct {
 	secret  map[string]bool
 	results []cuefile.Result
 	parts   []cuePart
+
+	elsewhere []cuefile.Problem // of outputs, for what blocks will report
 }
 
 // cuePart is a module that the package calls.
@@ -77,7 +79,7 @@ func (m *cueModule) evaluate(from hcl.Range) bool {
 	}
 	before := m.errors
 	m.build()
-	m.broken = m.errors > before
+	m.broken = m.errors > before || len(m.elsewhere) > 0
 	m.leave(&m.state)
 	return !m.broken
 }
@@ -118,7 +120,13 @@ func (m *cueModule) build() {
 		return
 	}
 	results, problems := m.inst.Outputs()
-	m.reportAll(problems)
+	for _, p := range problems {
+		if p.Elsewhere {
+			m.elsewhere = append(m.elsewhere, p)
+		} else {
+			m.reportAll([]cuefile.Problem{p})
+		}
+	}
 	m.results = results
 }
 
@@ -475,11 +483,15 @@ func (m *cueModule) output(name string, from hcl.Range) (cty.Value, bool) {
 }
 
 func (m *cueModule) finish(ctx context.Context) {
-	if !m.evaluate(m.src.cue.VariableRange("")) {
+	if !m.evaluate(m.src.cue.VariableRange("")) && len(m.elsewhere) == 0 {
 		return
 	}
+	before := m.errors
 	raw, problems := m.inst.Blocks(m.at)
 	m.reportAll(problems)
+	if m.errors == before {
+		m.reportAll(m.elsewhere)
+	}
 	for i := range raw {
 		if ctx.Err() != nil {
 			return

@@ -49,6 +49,15 @@ func TestErrors(t *testing.T) {
 			t.Run(sec.Name, func(t *testing.T) { checkErrors(t, table, syntax, prelude[syntax], string(sec.Data)) })
 		}
 	}
+	pairs := 0
+	for name := range cases["cue"] {
+		if cases["hcl"][name] {
+			pairs++
+		}
+	}
+	if pairs < 150 {
+		t.Errorf("only %d mistakes are there in both syntaxes", pairs)
+	}
 	t.Logf("%d mistakes in HCL, %d in CUE, %d in JSON", len(cases["hcl"]), len(cases["cue"]), len(cases["json"]))
 }
 
@@ -69,7 +78,7 @@ func checkErrors(t *testing.T, table *planner.Table, syntax string, prelude []by
 	dir := t.TempDir()
 	texts := map[string]string{}
 	if prelude != nil {
-		texts["prelude"+suffix] = string(prelude)
+		texts["Prelude"+suffix] = string(prelude)
 	}
 	name := "a" + suffix
 	for at := 0; ; {

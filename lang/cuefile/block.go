@@ -7,6 +7,7 @@ import (
 
 	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/ast"
+	"cuelang.org/go/cue/errors"
 	"github.com/hashicorp/hcl/v2"
 
 	"mbuild.dev/mbuild/lang/schema"
@@ -62,7 +63,16 @@ func (i *Instance) Blocks(at func(hcl.Range)) ([]Block, []Problem) {
 				Detail: detail + "Allowed are " + schema.Words(allowed) + ", and hidden fields such as _name for values of your own."})
 		}
 	}
-	return out, d.problems
+	return out, here(d.problems)
+}
+
+// here leaves out problems whose cause is reported at its own place.
+func here(problems []Problem) []Problem {
+	own := slices.DeleteFunc(slices.Clone(problems), func(p Problem) bool { return p.Elsewhere })
+	if len(own) > 0 {
+		return own
+	}
+	return problems
 }
 
 // addKey adds a problem at the label of a value.
@@ -132,7 +142,7 @@ func (d *decoder) named(k *Kind, name string, v cue.Value, at func(hcl.Range)) [
 		return nil
 	}
 	each := v.LookupPath(cue.MakePath(cue.Str("for_each")))
-	if !each.Exists() {
+	if !each.Exists() && !d.declares(v, "for_each") {
 		if d.body(k, &b) {
 			return []Block{b}
 		}
@@ -140,14 +150,12 @@ func (d *decoder) named(k *Kind, name string, v cue.Value, at func(hcl.Range)) [
 	}
 	it, err := each.Fields()
 	if err != nil {
-		if each.Err() != nil {
-			d.broken(nil, each, "for_each")
-		} else {
-			d.report(each, "wrong-type", "Wrong type", "for_each needs a struct whose fields are the blocks, by key: for_each: {a: {…}, b: {…}}.")
-		}
+		d.notInstances(each)
 		return nil
 	}
-	d.besideForEach(k, v)
+	if d.besideForEach(k, v) {
+		return nil
+	}
 	var out []Block
 	for it.Next() {
 		inst := b
@@ -160,11 +168,28 @@ func (d *decoder) named(k *Kind, name string, v cue.Value, at func(hcl.Range)) [
 	return out
 }
 
+// declares reports that a struct has a field, even one whose value is broken.
+func (d *decoder) declares(v cue.Value, name string) bool {
+	return v.Err() != nil && slices.Contains(topLevel(v), name)
+}
+
+// notInstances reports a for_each that is no struct. CUE's own words are of the prelude, unless the user's expression failed.
+func (d *decoder) notInstances(each cue.Value) {
+	for _, e := range errors.Errors(each.Err()) {
+		if format, _ := e.Msg(); !strings.HasPrefix(format, "conflicting values") && !strings.HasPrefix(format, "cannot use value") {
+			d.reportError(e, each)
+			return
+		}
+	}
+	rng := d.declared(each)
+	d.add(Problem{Code: "wrong-type", Range: rng, Summary: "Wrong type", Detail: "for_each needs a struct whose fields are the blocks, by key: for_each: {a: {…}, b: {…}}."})
+}
+
 // besideForEach reports attributes that stand beside for_each instead of in it.
-func (d *decoder) besideForEach(k *Kind, v cue.Value) {
+func (d *decoder) besideForEach(k *Kind, v cue.Value) (found bool) {
 	it, err := v.Fields()
 	if err != nil {
-		return
+		return false
 	}
 	for it.Next() {
 		name := labelText(it)
@@ -176,7 +201,9 @@ func (d *decoder) besideForEach(k *Kind, v cue.Value) {
 		}
 		d.addKey(it.Value(), Problem{Code: "conflict", Summary: "Attribute beside for_each",
 			Detail: fmt.Sprintf("Under for_each each instance is a whole block: write for_each: [string]: %s: … to give %q to all of them.", name, name)})
+		found = true
 	}
+	return found
 }
 
 // declared is the place of a block's label.

@@ -20,6 +20,7 @@ type decoder struct {
 	problems []Problem
 	seen     map[string]bool
 	address  string
+	cycle    string            // block of the last cycle reported
 	places   map[string]placed // path in the plain value -> where it comes from; nil records nothing
 }
 
@@ -219,9 +220,7 @@ func (d *decoder) broken(t *schema.Type, v cue.Value, path string) bool {
 			}
 		}
 		if len(d.problems) == before {
-			for _, e := range errors.Errors(v.Err()) {
-				d.reportError(e, v)
-			}
+			d.reportErrors(v)
 		}
 		return false
 	}
@@ -255,6 +254,65 @@ func (d *decoder) add(p Problem) {
 	d.problems = append(d.problems, p)
 }
 
+// reportErrors reports why a value is broken. The arms of a disjunction that all fail make one problem.
+func (d *decoder) reportErrors(v cue.Value) {
+	all := errors.Errors(v.Err())
+	before := len(d.problems)
+	defer func() {
+		for i := before; i < len(d.problems); i++ {
+			d.problems[i].Elsewhere = len(all) > 0 && d.elsewhere(all[0], v)
+		}
+	}()
+	var found string
+	var allowed []string
+	rng, placed := hcl.Range{}, false
+	for _, e := range all {
+		format, args := e.Msg()
+		if strings.HasPrefix(format, "conflicting values %s and %s") && len(args) >= 2 {
+			a, b := fmt.Sprint(args[0]), fmt.Sprint(args[1])
+			if found != "" && found != a && found != b && len(allowed) == 1 {
+				found, allowed[0] = allowed[0], found
+			}
+			if found == a {
+				a, b = b, a
+			}
+			found = b
+			allowed = append(allowed, a)
+		}
+		if !placed {
+			rng, placed = d.pkg.rangeOf(e)
+		}
+	}
+	if !slices.ContainsFunc(all, func(e errors.Error) bool { return strings.Contains(message(e), "empty disjunction") }) || found == "" || !placed {
+		for _, e := range all {
+			d.reportError(e, v)
+		}
+		return
+	}
+	slices.Sort(allowed)
+	near := schema.Nearest(found, allowed)
+	detail := fmt.Sprintf("%s is not allowed here. ", found)
+	if near != "" {
+		detail += fmt.Sprintf("Did you mean %s? ", near)
+	}
+	d.add(Problem{Code: "not-allowed", Range: rng, Summary: "Value not allowed", Detail: detail + "Allowed are " + strings.Join(slices.Compact(allowed), ", ") + ".", Suggestion: near})
+}
+
+// elsewhere reports that an error is of a block that a value refers to.
+func (d *decoder) elsewhere(e errors.Error, v cue.Value) bool {
+	at := e.Path()
+	if len(at) == 0 || !slices.Contains(d.req.Families, at[0]) {
+		return false
+	}
+	own := v.Path().Selectors()
+	for i, sel := range own {
+		if i >= len(at) || strings.Trim(sel.String(), `"`) != strings.Trim(at[i], `"`) {
+			return true
+		}
+	}
+	return false
+}
+
 // reportError puts an evaluation error of CUE into words of ours.
 func (d *decoder) reportError(e errors.Error, v cue.Value) {
 	rng, ok := d.pkg.rangeOf(e)
@@ -266,17 +324,24 @@ func (d *decoder) reportError(e errors.Error, v cue.Value) {
 	format, args := e.Msg()
 	p := Problem{Code: "expression", Range: rng, Summary: "Invalid expression", Detail: sentence(message(e))}
 	switch {
-	case strings.HasPrefix(format, "undefined field"):
+	case strings.HasPrefix(format, "undefined field"), strings.HasPrefix(format, "cannot reference optional field"):
 		if d.undefined(&p, fmt.Sprint(args...)) {
 			return
 		}
 	case strings.HasPrefix(format, "conflicting values"):
 		p.Code, p.Summary = "conflict", "Conflicting values"
+		if all := d.pkg.places(e); len(all) > 1 {
+			p.Detail = strings.TrimSuffix(p.Detail, ".") + fmt.Sprintf(", the other at %s:%d.", all[1].Filename, all[1].Start.Line)
+		}
 		p.Detail += " One field has one value: remove one of the two."
 	case format == "field not allowed":
 		p.Code, p.Summary = "unknown-attribute", "Unknown attribute"
 		p.Detail = fmt.Sprintf("There is no attribute %q in the definition that this is unified with.", last(e.Path()))
 	case strings.Contains(format, "cycle"):
+		if d.cycle != "" && d.cycle == d.address {
+			return // the same cycle, seen from another of its fields
+		}
+		d.cycle = d.address
 		p.Code, p.Summary = "cycle", "Cycle"
 		p.Detail = "This needs its own value: " + strings.TrimSuffix(message(e), ".") + ". Break the cycle."
 	case strings.Contains(message(e), `{"$ref"`) || strings.Contains(message(e), "{$ref:"):
@@ -295,6 +360,12 @@ func (d *decoder) undefined(p *Problem, name string) bool {
 		return false
 	}
 	root, parts := s.parts[0], s.parts
+	if n == 0 && len(parts) > 1 { // there is nothing at all under this root
+		n = 1
+		if slices.Contains(d.req.Families, root) {
+			n = min(2, len(parts)-1)
+		}
+	}
 	p.Range = s.file.node(s.ends[n])
 	switch {
 	case root == "var":
@@ -379,7 +450,7 @@ func (p *Package) selectorAt(rng hcl.Range) (selector, int) {
 		}
 		for _, s := range selectors(f) {
 			for n, e := range s.ends {
-				if e.Pos().IsValid() && e.Pos().Offset() == rng.Start.Byte && n > 0 {
+				if e.Pos().IsValid() && e.Pos().Offset() == rng.Start.Byte && len(s.ends) > 1 {
 					s.file = f
 					return s, n
 				}

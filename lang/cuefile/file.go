@@ -13,12 +13,13 @@ import (
 
 // Problem is one thing that is wrong with a file.
 type Problem struct {
-	Code                string
-	Range               hcl.Range
-	Summary, Detail     string
-	Suggestion          string
-	Variable            string // the value given to this variable is to blame; Range is its declaration
-	Address, Attributes string // block and path of the attribute, if there is one
+	Code            string
+	Range           hcl.Range
+	Summary, Detail string
+	Suggestion      string
+	Variable        string // the value given to this variable is to blame; Range is its declaration
+	Address         string // block, if there is one
+	Elsewhere       bool   // the cause is in a block, and Blocks reports it there
 }
 
 // File is one parsed file.
@@ -143,6 +144,12 @@ func selectors(f *File) []selector {
 	var out []selector
 	inner := map[ast.Node]bool{}
 	ast.Walk(f.syntax, func(n ast.Node) bool {
+		if fd, ok := n.(*ast.Field); ok {
+			switch fd.Label.(type) {
+			case *ast.Ident, *ast.BasicLit:
+				inner[fd.Label] = true // a name that is given, not one that is used
+			}
+		}
 		e, ok := n.(ast.Expr)
 		if !ok || inner[n] {
 			return true

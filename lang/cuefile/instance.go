@@ -75,6 +75,7 @@ func (p *Package) Build(r *Request) (*Instance, []Problem) {
 		return nil, problems
 	}
 	p.hideSensitive(r.Sensitive)
+	p.openBlocks(r)
 	bctx := build.NewContext(build.Loader(func(_ token.Pos, path string) *build.Instance { return load(path, r.Schema) }))
 	inst := bctx.NewInstance("", func(_ token.Pos, path string) *build.Instance { return load(path, r.Schema) })
 	extra := []string{p.prelude(r)}
@@ -192,7 +193,7 @@ func (p *Package) compileProblems(err error) []Problem {
 			pr.Detail += "Text goes into quotes; a package must be imported before it is used."
 		case strings.Contains(format, "imported and not used"):
 			pr.Code, pr.Summary = "unused", "Unused import"
-		case strings.Contains(format, "unused"):
+		case strings.Contains(pr.Detail, "unreferenced alias or let clause"):
 			pr.Code, pr.Summary = "unused", "Unused let"
 			pr.Detail = "Nothing refers to this. Remove it, or make it a hidden field such as _name."
 		}

@@ -2,6 +2,8 @@ package cuefile
 
 import (
 	"bytes"
+	"cmp"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -25,6 +27,9 @@ func (f *File) span(from, to int) hcl.Range {
 
 // point is the range of the word that begins at an offset.
 func (f *File) point(offset int) hcl.Range {
+	if offset >= len(f.src) { // the end of the file: show its last line
+		offset = len(bytes.TrimRight(f.src, " \t\r\n"))
+	}
 	end := offset
 	if end < len(f.src) && f.src[end] == '"' {
 		if n := bytes.IndexByte(f.src[end+1:], '"'); n >= 0 && !bytes.Contains(f.src[end+1:end+1+n], []byte("\n")) {
@@ -66,14 +71,44 @@ func (p *Package) file(pos token.Pos) *File {
 	return nil
 }
 
-// rangeOf is where an error is, in the user's files: false when it is in none of them.
-func (p *Package) rangeOf(e errors.Error) (hcl.Range, bool) {
+// places lists where an error is in the user's files: what a definition says last, for it is rarely to blame.
+func (p *Package) places(e errors.Error) []hcl.Range {
+	var here, definitions []hcl.Range
 	for _, pos := range append([]token.Pos{e.Position()}, e.InputPositions()...) {
-		if f := p.file(pos); f != nil {
-			return f.point(pos.Offset()), true
+		f := p.file(pos)
+		if f == nil {
+			continue
+		}
+		rng := f.point(pos.Offset())
+		if f.inDefinition(pos.Offset()) {
+			definitions = append(definitions, rng)
+		} else if !slices.Contains(here, rng) {
+			here = append(here, rng)
 		}
 	}
+	slices.SortStableFunc(here, func(a, b hcl.Range) int {
+		return cmp.Or(strings.Compare(b.Filename, a.Filename), b.Start.Byte-a.Start.Byte)
+	})
+	return append(here, definitions...)
+}
+
+// rangeOf is where an error is, in the user's files: false when it is in none of them.
+func (p *Package) rangeOf(e errors.Error) (hcl.Range, bool) {
+	if all := p.places(e); len(all) > 0 {
+		return all[0], true
+	}
 	return hcl.Range{}, false
+}
+
+// inDefinition reports that an offset is inside a definition or a hidden field at the top of the file.
+func (f *File) inDefinition(offset int) bool {
+	for _, d := range f.syntax.Decls {
+		fd, ok := d.(*ast.Field)
+		if ok && fd.Pos().IsValid() && fd.Pos().Offset() <= offset && offset < fd.End().Offset() {
+			return strings.HasPrefix(labelOf(fd), "#") || strings.HasPrefix(labelOf(fd), "_")
+		}
+	}
+	return false
 }
 
 // written returns the field of the user's files that gave a value, and the file; nil when no field did.

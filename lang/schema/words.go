@@ -11,7 +11,18 @@ import (
 	"mbuild.dev/mbuild/lang/value"
 )
 
-func distance(a, b string) int { return levenshtein.Distance(a, b, nil) }
+// distance is the edit distance, in which two letters that changed places count once.
+func distance(a, b string) int {
+	d := levenshtein.Distance(a, b, nil)
+	if d == 2 && len(a) == len(b) {
+		for i := 0; i+1 < len(a); i++ {
+			if a[:i]+a[i+1:i+2]+a[i:i+1]+a[i+2:] == b {
+				return 1
+			}
+		}
+	}
+	return d
+}
 
 // Describe says in words what a type allows: "a whole number > 0", "one of \"relu\", \"gelu\"".
 func Describe(t *Type) string {

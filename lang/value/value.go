@@ -108,7 +108,7 @@ const maxDepth = 1000
 
 // The reasons for which something has no normal form.
 var (
-	ErrNotFinite = errors.New("NaN and infinity are no values")
+	ErrNotFinite = errors.New("NaN and infinity are no values (is something divided by zero?)")
 	ErrUTF8      = errors.New("string is not valid UTF-8")
 	ErrDepth     = errors.New("nested more than 1000 levels deep")
 )

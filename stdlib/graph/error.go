@@ -9,6 +9,7 @@ type Error struct {
 	Layer string // the layer at fault; "" when it is none
 	Op    string // its op
 	Input string // the input at fault; "" when it is none
+	At    string // where to point, when no layer and no input is at fault by itself
 	Needs string // "rank 2"
 	Got   string // `"conv1" gives [batch, 28, 28, 16]`
 	Fix   string // `add a layer "flatten" before it`; "" when there is no obvious one

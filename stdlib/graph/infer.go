@@ -81,7 +81,7 @@ func (info *Info) name(s string) error {
 		return &Error{Needs: "names of letters, digits, underscores and hyphens that do not begin with a digit or hyphen", Got: fmt.Sprintf("there is %q", s)}
 	}
 	if info.Shapes[s] != nil {
-		return &Error{Needs: "layers and inputs with names of their own", Got: fmt.Sprintf("the name %q is used twice", s)}
+		return &Error{Needs: "layers and inputs with names of their own", Got: fmt.Sprintf("the name %q is used twice", s), At: s}
 	}
 	return nil
 }

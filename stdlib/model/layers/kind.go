@@ -2,6 +2,7 @@
 package layers
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"os"
@@ -31,7 +32,7 @@ func lowerBlock(l *planner.Lowering) hcl.Diagnostics {
 		at := ""
 		var ge *graph.Error
 		if errors.As(err, &ge) {
-			at = places[ge.Layer]
+			at = places[cmp.Or(ge.Layer, ge.At)]
 		}
 		l.Errorf(at, "bad-graph", "Layers do not fit", "%v.", err)
 		return l.Diagnostics()
