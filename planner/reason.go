@@ -117,7 +117,7 @@ func diffValue(code, path string, before, after any) []Reason {
 	}
 	bm, ok1 := before.(map[string]any)
 	am, ok2 := after.(map[string]any)
-	if ok1 && ok2 {
+	if ok1 && ok2 && bm["$secret"] == nil && am["$secret"] == nil {
 		var rs []Reason
 		for _, k := range unionKeys(bm, am) {
 			rs = append(rs, diffValue(code, join(path, k), bm[k], am[k])...)

@@ -57,6 +57,13 @@ func Open(dir string) *Project {
 	return p
 }
 
+// Prepare makes the directory of the project's memory, for those who write into it before anything is saved. A project that
+// cannot be written only loses time, so there is no error.
+func Prepare(dir string) {
+	p := &Project{dir: filepath.Join(dir, Dir)}
+	_ = p.ensure()
+}
+
 // Path returns a path inside .mbuild.
 func (p *Project) Path(name string) string { return filepath.Join(p.dir, name) }
 

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
@@ -72,6 +73,9 @@ type planFlags struct {
 
 // makePlan loads, takes the snapshot and plans. Diagnostics with errors leave plan nil.
 func (a *app) makePlan(ctx context.Context, f planFlags) (*work, error) {
+	if hasSpec(a.dir) {
+		project.Prepare(a.dir)
+	}
 	spec, graph, diags, err := a.load(ctx)
 	if err != nil {
 		return nil, err
@@ -107,6 +111,12 @@ func (a *app) makePlan(ctx context.Context, f planFlags) (*work, error) {
 	}
 	w.plan.FindDrift(w.project.Artifacts)
 	return w, nil
+}
+
+// hasSpec reports that a directory holds a spec file: nothing is written into others.
+func hasSpec(dir string) bool {
+	entries, _ := os.ReadDir(dir)
+	return slices.ContainsFunc(entries, func(e os.DirEntry) bool { return lang.IsSpecFile(e.Name()) })
 }
 
 func changed(a, b map[string]planner.FileStat) bool {
