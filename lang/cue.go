@@ -385,16 +385,27 @@ func (m *cueModule) callModules() {
 			m.callModule(c)
 		}
 		if len(waiting) == len(calls) {
-			for _, c := range waiting {
-				_, problems := m.inst.Inputs(c)
-				m.reportAll(problems)
-				if len(problems) == 0 {
-					m.report(problem("cycle", c.Decl, "Cycle", "The inputs of module %q wait for a value that never comes: for an output of a module that waits for this one.", c.Name))
-				}
-			}
+			m.stuck(waiting)
 			return
 		}
 		calls = waiting
+	}
+}
+
+// stuck reports calls whose inputs never come: what is wrong with the inputs, or that they wait for each other.
+func (m *cueModule) stuck(calls []cuefile.Call) {
+	before := m.errors
+	for _, c := range calls {
+		_, problems := m.inst.Inputs(c)
+		for _, p := range problems {
+			if p.Code != "unknown-output" && !strings.Contains(p.Detail, "outputs is incomplete") {
+				m.reportAll([]cuefile.Problem{p})
+			}
+		}
+	}
+	if m.errors == before {
+		c := calls[0]
+		m.report(problem("cycle", c.Decl, "Cycle", "The inputs of module %q wait for a value that never comes: for an output that does not exist, or for one of a module that waits for this one.", c.Name))
 	}
 }
 
