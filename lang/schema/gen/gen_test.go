@@ -84,23 +84,34 @@ func TestUnsupported(t *testing.T) {
 	}
 }
 
-// oracle asks CUE itself.
+// oracle asks CUE itself. A context keeps every value it has made: after some thousand it is replaced.
 type oracle struct {
-	ctx  *cue.Context
-	kind cue.Value
+	src    []byte
+	ctx    *cue.Context
+	kind   cue.Value
+	checks int
 }
 
-func newOracle(t testing.TB, src []byte) oracle {
-	ctx := cuecontext.New()
-	v := ctx.CompileBytes(src)
+func newOracle(t testing.TB, src []byte) *oracle {
+	o := &oracle{src: src}
+	o.renew(t)
+	return o
+}
+
+func (o *oracle) renew(t testing.TB) {
+	o.ctx = cuecontext.New()
+	v := o.ctx.CompileBytes(o.src)
 	if v.Err() != nil {
 		t.Fatal(v.Err())
 	}
-	return oracle{ctx, v.LookupPath(cue.ParsePath("#Kind"))}
+	o.kind, o.checks = v.LookupPath(cue.ParsePath("#Kind")), 0
 }
 
 // check unifies a value with the schema and returns what comes out.
-func (o oracle) check(t testing.TB, v any) (any, bool) {
+func (o *oracle) check(t testing.TB, v any) (any, bool) {
+	if o.checks++; o.checks > 5000 {
+		o.renew(t)
+	}
 	enc, err := value.Canonical(v)
 	if err != nil {
 		t.Fatal(err)
@@ -118,7 +129,7 @@ func (o oracle) check(t testing.TB, v any) (any, bool) {
 }
 
 // compare holds the table's answer against CUE's.
-func compare(t testing.TB, o oracle, k *schema.Kind, v any) bool {
+func compare(t testing.TB, o *oracle, k *schema.Kind, v any) bool {
 	enc, err := value.Canonical(v)
 	if err != nil {
 		t.Fatal(err)
@@ -168,7 +179,7 @@ func TestTablesAgreeWithCUE(t *testing.T) {
 // FuzzTables is the same with seeds of the fuzzer's choice.
 func FuzzTables(f *testing.F) {
 	var kinds []*schema.Kind
-	var oracles []oracle
+	var oracles []*oracle
 	for _, s := range schemas(f) {
 		k, src := table(f, s)
 		kinds, oracles = append(kinds, k), append(oracles, newOracle(f, src))
@@ -285,4 +296,35 @@ func spoil(r *rand.Rand, v any) any {
 		}
 	}
 	return junk[r.Intn(len(junk))]
+}
+
+// TestAttributes: what attributes of a schema say arrives in the table, and in the Go file made of it.
+func TestAttributes(t *testing.T) {
+	k, err := Table([]byte("#Kind: {\n\tnew_name?: int @was(old_name)\n\tenv?: {[string]: string} @sensitive()\n} @version(3)\n"), "x.cue", "step", "x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, problems := schema.Check(k.Struct, map[string]any{"old_name": int64(3)})
+	if len(problems) != 1 || problems[0].Code != "renamed" || problems[0].Suggestion != "new_name" || !strings.Contains(problems[0].Detail, `"old_name" is called "new_name"`) {
+		t.Errorf("%+v", problems)
+	}
+	secret := value.Secret{Value: "hunter2"}
+	if out, problems := schema.Check(k.Struct, map[string]any{"env": map[string]any{"TOKEN": secret}}); len(problems) != 0 || !reflect.DeepEqual(out, map[string]any{"env": map[string]any{"TOKEN": secret}}) {
+		t.Errorf("%v %+v", out, problems)
+	}
+	for _, bad := range []any{map[string]any{"new_name": secret}, map[string]any{"env": value.Secret{Value: int64(3)}}} {
+		_, problems := schema.Check(k.Struct, bad)
+		if len(problems) != 1 || strings.Contains(problems[0].Detail, "hunter2") {
+			t.Errorf("%+v", problems)
+		}
+	}
+	src, err := Source("x", k)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`Was: "old_name"`, "Sensitive: true", "Version: 3"} {
+		if !strings.Contains(string(src), want) {
+			t.Errorf("%s is not in\n%s", want, src)
+		}
+	}
 }
