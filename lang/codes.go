@@ -105,6 +105,7 @@ var codes = map[string]string{
 	"not-finite":       "A cell holds NaN or an infinity.",
 	"one-class":        "The label is the same in every row: there is nothing to learn.",
 	"too-many-classes": "The label has so many values that it is rather a number or a name than a class.",
+	"bad-template":     "A template is Go's text/template: {{ .values.NAME }}, {{ .inputs.NAME }}. The text says where it is wrong.",
 	"bad-delimiter":    "The delimiter of a CSV file is one character.",
 	"bad-split":        "The fractions of a split sum to 1.",
 

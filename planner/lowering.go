@@ -56,6 +56,19 @@ func (l *Lowering) Input(name, p string) (Input, bool) {
 	return Input{Name: name, Source: src}, ok
 }
 
+// Source resolves a value that is a reference, or the path of a file of the project, to an input called name. at is the
+// attribute to blame when the file cannot be read.
+func (l *Lowering) Source(name string, v any, at string) (Input, bool) {
+	switch t := v.(type) {
+	case value.Ref:
+		b := l.graph.bound[t.To]
+		return Input{Name: name, Source: b.source}, b.ok
+	case string:
+		return l.File(name, t, at), true
+	}
+	return Input{}, false
+}
+
 // Static returns the value that the referenced block provided for planning (a graph, a dataset's label kind), or nil.
 func (l *Lowering) Static(p string) any {
 	ref, ok := l.Attr(p).(value.Ref)

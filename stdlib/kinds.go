@@ -13,6 +13,7 @@ import (
 	"mbuild.dev/mbuild/stdlib/pass/prune"
 	"mbuild.dev/mbuild/stdlib/pass/quantize"
 	"mbuild.dev/mbuild/stdlib/step/exec"
+	"mbuild.dev/mbuild/stdlib/step/template"
 	"mbuild.dev/mbuild/stdlib/target/onnx"
 	"mbuild.dev/mbuild/stdlib/target/safetensors"
 	"mbuild.dev/mbuild/stdlib/train/supervised"
@@ -32,6 +33,7 @@ func Kinds() []*executor.Kind {
 		regression.Kind,
 		safetensors.Kind,
 		onnx.Kind,
+		template.Kind,
 		exec.Kind,
 	}
 }

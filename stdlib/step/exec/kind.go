@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	osexec "os/exec"
 	"path"
@@ -43,8 +44,11 @@ func lowerBlock(l *planner.Lowering) hcl.Diagnostics {
 	}
 	sort.Strings(places)
 	for _, p := range places {
-		file, _ := inputs[p].(string)
-		a.Inputs = append(a.Inputs, l.File(p, file, "inputs."+p))
+		in, ok := l.Source(p, inputs[p], "inputs."+p)
+		if !ok {
+			return l.Diagnostics()
+		}
+		a.Inputs = append(a.Inputs, in)
 	}
 	outs, _ := l.Attr("outputs").([]any)
 	for i, o := range outs {
@@ -116,11 +120,28 @@ func layOut(job *executor.Job, dir string) error {
 		return err
 	}
 	for place, in := range job.Inputs {
-		if err := collect(in.Path, filepath.Join(dir, filepath.FromSlash(place))); err != nil {
+		if err := copyAll(in.Path, filepath.Join(dir, filepath.FromSlash(place))); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// copyAll copies a file, or a directory with what is in it.
+func copyAll(from, to string) error {
+	return filepath.WalkDir(from, func(p string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(from, p)
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			return os.MkdirAll(filepath.Join(to, rel), 0o755)
+		}
+		return collect(p, filepath.Join(to, rel))
+	})
 }
 
 func collect(from, to string) error {
