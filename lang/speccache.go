@@ -46,6 +46,33 @@ func requestHeader(req Request) cacheHeader {
 	return h
 }
 
+// Provenance is everything a spec was made of, for SameProvenance; nil when that may not be kept, for a sensitive value is in it.
+func Provenance(req Request, s *Spec) []byte {
+	for _, v := range s.Variables {
+		if v == Hidden {
+			return nil
+		}
+	}
+	h := requestHeader(req)
+	h.Reads = s.Reads
+	b, err := json.Marshal(h)
+	if err != nil {
+		return nil
+	}
+	return b
+}
+
+// SameProvenance reports that a request would give the spec that Provenance was taken of: every source is read again and is as
+// it was.
+func SameProvenance(req Request, provenance []byte) bool {
+	var h cacheHeader
+	if json.Unmarshal(provenance, &h) != nil || !h.same(requestHeader(req)) {
+		return false
+	}
+	_, ok := h.Reads.unchanged(req)
+	return ok
+}
+
 // executable tells builds of one version apart.
 var executable = sync.OnceValue(func() string {
 	p, err := os.Executable()

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/hcl/v2"
@@ -29,6 +30,33 @@ type FileStat struct {
 // racy is how much older than its digest a file's mtime must be for the stat cache to trust it: a file written again
 // within one tick of the file system's clock keeps its mtime (the "racy git" problem).
 const racy = 50 * time.Millisecond
+
+// Ripe reports that the file's time tells whether it changed after its digest was taken.
+func (f FileStat) Ripe() bool { return f.ModTime+int64(racy) < f.Seen }
+
+// AllUnchanged holds n files against what is known of them, in parallel; false when one differs. at gives the k-th file.
+func AllUnchanged(n int, at func(k int) (path string, known FileStat, ok bool)) bool {
+	var changed atomic.Bool
+	var wg sync.WaitGroup
+	workers := min(runtime.GOMAXPROCS(0), n)
+	for w := range workers {
+		wg.Go(func() {
+			for k := w; k < n && !changed.Load(); k += workers {
+				path, known, ok := at(k)
+				if !ok {
+					changed.Store(true)
+					return
+				}
+				info, err := os.Stat(path)
+				if err != nil || info.Size() != known.Size || info.ModTime().UnixNano() != known.ModTime || inode(info) != known.Inode {
+					changed.Store(true)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return !changed.Load()
+}
 
 // Snapshot is the content of the source tree as a plan saw it.
 type Snapshot struct {
@@ -87,7 +115,7 @@ func statFile(ctx context.Context, dir, path string, known FileStat) (FileStat, 
 		return FileStat{}, cache.Digest{}, errIsDirectory
 	}
 	st := FileStat{Size: info.Size(), ModTime: info.ModTime().UnixNano(), Inode: inode(info), Seen: time.Now().UnixNano()}
-	if known.Digest != "" && known.Size == st.Size && known.ModTime == st.ModTime && known.Inode == st.Inode && known.ModTime+int64(racy) < known.Seen {
+	if known.Digest != "" && known.Size == st.Size && known.ModTime == st.ModTime && known.Inode == st.Inode && known.Ripe() {
 		if d, err := cache.ParseDigest(known.Digest, st.Size); err == nil {
 			return known, d, nil
 		}

@@ -38,6 +38,13 @@ func (a *app) applyCmd() *cobra.Command {
 				a.dir, a.vars, a.varFiles, f.targets, f.replace = saved.Dir, saved.Vars, saved.VarFiles, saved.Targets, saved.Replace
 			}
 			start := time.Now()
+			if saved == nil {
+				if res := a.idle(f); res != nil {
+					a.view().Result(res)
+					a.code = exitCode(res, false)
+					return nil
+				}
+			}
 			w, err := a.makePlan(cmd.Context(), f)
 			if interrupted(cmd.Context(), err) {
 				a.code = exitInterrupted
@@ -55,7 +62,7 @@ func (a *app) applyCmd() *cobra.Command {
 			if err := a.approve(w, approve || saved != nil); err != nil {
 				return a.failEarly(start, err)
 			}
-			return a.run(cmd.Context(), w, executor.Options{Jobs: jobs, KeepGoing: keepGoing, NoCache: f.noCache})
+			return a.run(cmd.Context(), w, f, executor.Options{Jobs: jobs, KeepGoing: keepGoing, NoCache: f.noCache})
 		},
 	}
 	f.add(c)
@@ -89,7 +96,7 @@ func (a *app) approve(w *work, given bool) error {
 }
 
 // run executes the plan and prints what happens.
-func (a *app) run(ctx context.Context, w *work, opts executor.Options) error {
+func (a *app) run(ctx context.Context, w *work, f planFlags, opts executor.Options) error {
 	pool := worker.NewPool()
 	defer pool.Close()
 	project := executor.NewArtifacts(a.dir, w.project.Artifacts)
@@ -110,6 +117,7 @@ func (a *app) run(ctx context.Context, w *work, opts executor.Options) error {
 		}
 	}
 	w.remember(false)
+	a.rememberIdle(ctx, w, f, res)
 	a.code = exitCode(res, diags.HasErrors())
 	finish(res)
 	if a.code != exitOK {

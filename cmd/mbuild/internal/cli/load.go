@@ -146,13 +146,9 @@ func (a *app) toolchain(spec *lang.Spec) (planner.Toolchain, error) {
 
 // openStore opens $MBUILD_CACHE, else the user's cache directory.
 func openStore() (*disk.Store, error) {
-	dir := os.Getenv("MBUILD_CACHE")
+	dir := storeDir()
 	if dir == "" {
-		base, err := os.UserCacheDir()
-		if err != nil {
-			return nil, fmt.Errorf("there is no cache directory for this user (%w): set MBUILD_CACHE", err)
-		}
-		dir = filepath.Join(base, "mbuild")
+		return nil, errors.New("there is no cache directory for this user: set MBUILD_CACHE")
 	}
 	return disk.Open(dir)
 }

@@ -20,6 +20,12 @@ func (a *app) planCmd() *cobra.Command {
 		Long:  "plan evaluates the spec, asks the store for every result whose inputs are known, and says for each block whether it is\ncached, what would run, and what changed. It changes nothing.",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if out == "" {
+				if res := a.idle(f); res != nil {
+					a.view().Idle(res.Cached, "")
+					return nil
+				}
+			}
 			w, err := a.makePlan(cmd.Context(), f)
 			if err != nil {
 				return err
@@ -31,7 +37,10 @@ func (a *app) planCmd() *cobra.Command {
 				}
 				return a.report(w.spec, w.diags)
 			}
-			doc := contract.PlanOf(w.plan, Version, specDigest(w.spec), w.diags)
+			var doc *contract.Plan
+			if out != "" || a.json {
+				doc = contract.PlanOf(w.plan, Version, specDigest(w.spec), w.diags)
+			}
 			if out != "" {
 				if err := writePlanFile(out, planFile{Plan: doc, Dir: a.dir, Vars: a.vars, VarFiles: a.varFiles, Targets: f.targets, Replace: f.replace}); err != nil {
 					return err

@@ -180,27 +180,33 @@ func (l *Live) clear() {
 	}
 }
 
-// Close prints the end: gates with their margins, artifacts, counts.
+// Close prints the end.
 func (l *Live) Close(res *executor.Result) {
 	l.clear()
+	l.v.Result(res)
+}
+
+// Result prints how an apply ended: gates with their margins, artifacts, counts.
+func (v *View) Result(res *executor.Result) {
 	sort.SliceStable(res.Gates, func(i, j int) bool { return res.Gates[i].Block < res.Gates[j].Block })
 	for _, g := range res.Gates {
-		mark := l.v.paint(green, "pass")
+		mark := v.paint(green, "pass")
 		op := map[string]string{"min": ">=", "max": "<="}[g.Bound]
 		switch g.Verdict {
 		case planner.Fail:
-			mark = l.v.paint(red, "FAIL")
+			mark = v.paint(red, "FAIL")
 		case planner.Inconclusive:
-			mark = l.v.paint(yellow, "inconclusive")
+			mark = v.paint(yellow, "inconclusive")
 		}
-		fmt.Fprintf(l.v.out, "gate %s  %s  %s %.4f %s %g  (margin %+.4f)\n", mark, g.Block, g.Metric, g.Value, op, g.Limit, g.Margin)
+		fmt.Fprintf(v.out, "gate %s  %s  %s %.4f %s %g  (margin %+.4f)\n", mark, g.Block, g.Metric, g.Value, op, g.Limit, g.Margin)
 	}
+	sort.SliceStable(res.Artifacts, func(i, j int) bool { return res.Artifacts[i].Path < res.Artifacts[j].Path })
 	for _, a := range res.Artifacts {
 		state := "unchanged"
 		if a.Written {
 			state = "written"
 		}
-		fmt.Fprintf(l.v.out, "artifact %s  %s  (%s, %s)\n", a.Path, a.Block, Bytes(a.Digest.Size()), state)
+		fmt.Fprintf(v.out, "artifact %s  %s  (%s, %s)\n", a.Path, a.Block, Bytes(a.Digest.Size()), state)
 	}
 	text := fmt.Sprintf("%d built, %d cached", res.Built, res.Cached)
 	if res.Failed > 0 {
@@ -212,5 +218,5 @@ func (l *Live) Close(res *executor.Result) {
 	if res.Interrupted {
 		text += "; interrupted, what is finished is kept"
 	}
-	fmt.Fprintf(l.v.out, "%s in %.2f s.\n", text, res.Seconds)
+	fmt.Fprintf(v.out, "%s in %.2f s.\n", text, res.Seconds)
 }

@@ -127,7 +127,7 @@ func (v *View) Plan(p *planner.Plan) {
 	}
 	s := p.Summary
 	if p.Empty() {
-		fmt.Fprintf(v.out, "Nothing to run: %d actions cached%s.\n", s.Cached, blockedText(s))
+		v.Idle(s.Cached, blockedText(s))
 		return
 	}
 	fmt.Fprintf(v.out, "Plan: %d to run, %d known after them, %d cached%s.", s.Build, s.Unknown, s.Cached, blockedText(s))
@@ -135,6 +135,13 @@ func (v *View) Plan(p *planner.Plan) {
 		fmt.Fprintf(v.out, "  %s", t)
 	}
 	fmt.Fprintln(v.out)
+}
+
+// Idle prints that there is nothing to do.
+func (v *View) Idle(cached int, more string) {
+	if !v.opts.Quiet {
+		fmt.Fprintf(v.out, "Nothing to run: %d actions cached%s.\n", cached, more)
+	}
 }
 
 func blockedText(s planner.Summary) string {

@@ -1,0 +1,133 @@
+package disk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"mbuild.dev/mbuild/cache"
+)
+
+// Witness says when a store was seen to hold all bytes of some outputs, so that Holds can tell without reading the log again
+// that nothing has been lost since: the log only grows, and says when something is lost.
+type Witness struct {
+	Dir     string        `json:"dir"`
+	Inode   uint64        `json:"inode"`
+	ModTime int64         `json:"mtime"`
+	End     int64         `json:"end"`  // of the log
+	Tail    []byte        `json:"tail"` // the log's last bytes before End: another log at its place has others
+	Files   []WitnessFile `json:"files"`
+}
+
+// WitnessFile is a blob that is a file of its own.
+type WitnessFile struct {
+	Name    string `json:"name"` // below the store's directory
+	Size    int64  `json:"size"`
+	ModTime int64  `json:"mtime"`
+	Inode   uint64 `json:"inode"`
+}
+
+const tailSize = 256
+
+// Witness looks at every byte's place of some outputs; nil when not all are there.
+func (s *Store) Witness(ctx context.Context, outputs []cache.Output) (*Witness, error) {
+	w := &Witness{Dir: s.dir}
+	seen := map[cache.Digest]bool{}
+	add := func(_ string, d cache.Digest) error {
+		if seen[d] {
+			return nil
+		}
+		seen[d] = true
+		p, ok := s.find(d)
+		if !ok || p.file && !s.sound(d, p) {
+			return cache.ErrNotFound
+		}
+		if p.file {
+			w.Files = append(w.Files, WitnessFile{Name: strings.TrimPrefix(s.blobPath(d), s.dir+string(filepath.Separator)), Size: p.size, ModTime: p.mtime, Inode: p.inode})
+		}
+		return nil
+	}
+	for _, out := range outputs {
+		err := add("", out.Digest)
+		if err == nil && out.Directory {
+			err = cache.WalkTree(ctx, s, out.Digest, add)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	info, err := s.log.Stat()
+	if err != nil {
+		return nil, err
+	}
+	w.Inode, w.ModTime, w.End = inode(info), info.ModTime().UnixNano(), s.end
+	if info.Size() != s.end {
+		return nil, errors.New("the log is growing")
+	}
+	w.Tail, err = readTail(s.log, w.End)
+	return w, err
+}
+
+func readTail(log *os.File, end int64) ([]byte, error) {
+	b := make([]byte, min(end, tailSize))
+	if _, err := log.ReadAt(b, end-int64(len(b))); err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// Holds reports that a store still has what a witness saw. It is careful: false means only that one has to look.
+func Holds(w *Witness) bool {
+	format, err := os.ReadFile(filepath.Join(w.Dir, "format"))
+	if err != nil || string(format) != fmt.Sprintf("mbuild store %d\n", Format) {
+		return false
+	}
+	log, err := os.Open(filepath.Join(w.Dir, "log"))
+	if err != nil {
+		return false
+	}
+	defer log.Close()
+	info, err := log.Stat()
+	if err != nil || inode(info) != w.Inode || info.Size() < w.End || info.Size() == w.End && info.ModTime().UnixNano() != w.ModTime {
+		return false
+	}
+	tail, err := readTail(log, w.End)
+	if err != nil || string(tail) != string(w.Tail) || !grewSoundly(log, w.End, info.Size()) {
+		return false
+	}
+	for _, f := range w.Files {
+		info, err := os.Stat(filepath.Join(w.Dir, f.Name))
+		if err != nil || info.Size() != f.Size || info.ModTime().UnixNano() != f.ModTime || inode(info) != f.Inode {
+			return false
+		}
+	}
+	return true
+}
+
+// maxGrowth is how much of a log is looked through for losses; beyond it the store is opened as ever.
+const maxGrowth = 16 << 20
+
+// grewSoundly reports that what was appended to a log since is whole, and says of nothing that it is lost.
+func grewSoundly(log *os.File, from, to int64) bool {
+	if to-from > maxGrowth {
+		return false
+	}
+	b := make([]byte, to-from)
+	if _, err := log.ReadAt(b, from); err != nil && !errors.Is(err, io.EOF) {
+		return false
+	}
+	for len(b) > 0 {
+		r, n := parse(b)
+		if n == 0 || r.kind == recordLost {
+			return false
+		}
+		b = b[n:]
+	}
+	return true
+}
