@@ -65,6 +65,9 @@ func (m *machine) perform(n *node) outcome {
 			return outcome{node: n, result: res, cached: true}
 		}
 	}
+	if n.run.InMemory {
+		return m.performInMemory(n)
+	}
 	root, err := sandbox.New(m.opts.Scratch)
 	if err != nil {
 		return outcome{node: n, err: fmt.Errorf("making a private directory: %w", err)}
@@ -191,6 +194,11 @@ func (m *machine) commit(n *node, root *sandbox.Root, res *cache.ActionResult, l
 		}
 		res.Log = d
 	}
+	return m.record(ctx, n, res)
+}
+
+// record stores the preimage, then the result, when all blobs are there.
+func (m *machine) record(ctx context.Context, n *node, res *cache.ActionResult) error {
 	if _, err := m.opts.Store.Put(ctx, bytes.NewReader(n.encoded)); err != nil {
 		return storeFailure(fmt.Errorf("storing the encoded action %s: %w", n.step.Addr, err))
 	}

@@ -6,8 +6,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
-	"os"
 	"sort"
 	"text/template"
 
@@ -27,7 +25,7 @@ var Kind = &executor.Kind{
 		Outputs: []planner.Output{{Name: "file", Type: "file", MediaType: MediaType}},
 		Lower:   lowerBlock,
 	},
-	Runs: map[string]executor.Run{"": {Func: run, InProcess: true}},
+	Runs: map[string]executor.Run{"": {Func: run, InProcess: true, InMemory: true}},
 }
 
 // outputs is shared by all actions: it is never changed.
@@ -61,25 +59,15 @@ func parse(text string) (*template.Template, error) {
 	return template.New("template").Option("missingkey=error").Parse(text)
 }
 
-// maxInput bounds what an input adds to the rendering's memory.
-const maxInput = 64 << 20
-
 func run(_ context.Context, job *executor.Job) error {
 	text, _ := job.Params["template"].(string)
 	t, err := parse(text)
 	if err != nil {
 		return err
 	}
-	texts, digests := map[string]string{}, map[string]string{}
+	texts, digests := make(map[string]string, len(job.Inputs)), make(map[string]string, len(job.Inputs))
 	for name, in := range job.Inputs {
-		info, err := os.Stat(in.Path)
-		if err != nil {
-			return err
-		}
-		if !info.Mode().IsRegular() || info.Size() > maxInput {
-			return &executor.Failure{Code: "misfit", Summary: "Input is no text", Attr: "inputs." + name, Detail: fmt.Sprintf("%s must be one file of at most %d bytes.", in.Display, maxInput)}
-		}
-		b, err := os.ReadFile(in.Path)
+		b, err := job.ReadInput(name)
 		if err != nil {
 			return err
 		}
@@ -94,5 +82,5 @@ func run(_ context.Context, job *executor.Job) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(job.Out("file"), out.Bytes(), 0o644)
+	return job.WriteOutput("file", out.Bytes())
 }
