@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"sort"
+	"sync"
 	"text/template"
 
 	"github.com/hashicorp/hcl/v2"
@@ -55,8 +56,18 @@ func lowerBlock(l *planner.Lowering) hcl.Diagnostics {
 	return l.Diagnostics()
 }
 
+// parsed keeps templates: a block with for_each has one, and very many instances.
+var parsed sync.Map
+
 func parse(text string) (*template.Template, error) {
-	return template.New("template").Option("missingkey=error").Parse(text)
+	if t, ok := parsed.Load(text); ok {
+		return t.(*template.Template), nil
+	}
+	t, err := template.New("template").Option("missingkey=error").Parse(text)
+	if err == nil {
+		parsed.Store(text, t)
+	}
+	return t, err
 }
 
 func run(_ context.Context, job *executor.Job) error {

@@ -27,13 +27,14 @@ const Version = "0.1.0"
 
 // The exit codes.
 const (
-	exitOK           = 0
-	exitError        = 1
-	exitChanges      = 2
-	exitGateFailed   = 3
-	exitInconclusive = 4
-	exitStale        = 7
-	exitInterrupted  = 8
+	exitOK              = 0
+	exitError           = 1
+	exitChanges         = 2
+	exitGateFailed      = 3
+	exitInconclusive    = 4
+	exitNotReproducible = 5
+	exitStale           = 7
+	exitInterrupted     = 8
 )
 
 // app is what the commands share: streams and global flags.
@@ -123,7 +124,7 @@ func (a *app) root() *cobra.Command {
 	f.StringArrayVar(&a.varFiles, "var-file", nil, "`file` with values of variables; may be repeated")
 	f.StringVar(&a.backend, "backend", "", "compute backend (default: MBUILD_BACKEND, then the spec's, then go)")
 	root.AddCommand(a.validateCmd(), a.planCmd(), a.applyCmd(), a.showCmd(), a.outputCmd(), a.whyCmd(), a.versionCmd(), a.kindsCmd(),
-		a.fmtCmd(), a.initCmd(), a.schemaCmd(), a.consoleCmd(), a.graphCmd(), a.explainCmd())
+		a.fmtCmd(), a.initCmd(), a.schemaCmd(), a.consoleCmd(), a.graphCmd(), a.explainCmd(), a.verifyCmd(), a.driftCmd())
 	root.InitDefaultCompletionCmd()
 	return root
 }

@@ -332,3 +332,24 @@ func declRange(b *lang.Block) *Range {
 	r := b.Decl()
 	return RangeOf(&r)
 }
+
+// Verify is the document of verify.
+type Verify struct {
+	Reproducible bool         `json:"reproducible"`
+	Verified     int          `json:"verified"` // actions built again
+	Divergences  []Divergence `json:"divergences"`
+}
+
+// Divergence is an output that came out different.
+type Divergence struct {
+	Address  string `json:"address"`
+	Output   string `json:"output"`
+	Path     string `json:"path"` // file of an output that is a directory
+	Before   string `json:"before"`
+	After    string `json:"after"`
+	Detail   string `json:"detail"`
+	Promised bool   `json:"promised"` // the kind promises equal bytes
+}
+
+// Day is today's date.
+func Day() string { return time.Now().UTC().Format(time.DateOnly) }
