@@ -3,14 +3,15 @@ package planner
 import (
 	"mbuild.dev/mbuild/cache"
 	"mbuild.dev/mbuild/lang"
+	"mbuild.dev/mbuild/lang/value"
 )
 
 // Record is what a project remembers of its applies, so that plans can say what changed. It lives in .mbuild, is
 // disposable, and never decides whether something is cached. A nil Record remembers nothing.
 type Record struct {
-	Actions map[string]ActionRecord   `json:"actions"` // by action address
-	Blocks  map[string]map[string]any `json:"blocks"`  // attributes by block address, references as addresses
-	Running []string                  `json:"running"` // actions that an apply had started and never finished
+	Actions map[string]ActionRecord `json:"actions"` // by action address
+	Blocks  map[string]string       `json:"blocks"`  // canonical JSON of the attributes by block address, references as addresses
+	Running []string                `json:"running"` // actions that an apply had started and never finished
 }
 
 // ActionRecord is the key an action had when it was last finished, and the one before that.
@@ -21,7 +22,7 @@ type ActionRecord struct {
 
 // NewRecord returns an empty record.
 func NewRecord() *Record {
-	return &Record{Actions: map[string]ActionRecord{}, Blocks: map[string]map[string]any{}}
+	return &Record{Actions: map[string]ActionRecord{}, Blocks: map[string]string{}}
 }
 
 // Finish notes the key under which an action was built or found.
@@ -35,11 +36,15 @@ func (r *Record) Finish(addr string, key cache.ActionKey) {
 
 // Keep notes the attributes of a block that was applied, and reports whether they are new.
 func (r *Record) Keep(b *lang.Block) bool {
-	addr, attrs := b.Addr.String(), plainAttrs(b)
-	if equal(r.Blocks[addr], attrs) {
+	enc, err := value.Canonical(plainAttrs(b))
+	if err != nil {
+		return false // attributes in normal form have an encoding
+	}
+	addr := b.Addr.String()
+	if r.Blocks[addr] == string(enc) {
 		return false
 	}
-	r.Blocks[addr] = attrs
+	r.Blocks[addr] = string(enc)
 	return true
 }
 
@@ -70,8 +75,13 @@ func (r *Record) block(addr lang.Addr) (map[string]any, bool) {
 	if r == nil {
 		return nil, false
 	}
-	attrs, ok := r.Blocks[addr.String()]
-	return attrs, ok
+	text, ok := r.Blocks[addr.String()]
+	if !ok {
+		return nil, false
+	}
+	v, err := value.Decode([]byte(text))
+	attrs, ok := v.(map[string]any)
+	return attrs, ok && err == nil
 }
 
 func (r *Record) interrupted(addr string) bool {

@@ -14,7 +14,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"mbuild.dev/mbuild/lang/value"
 	"mbuild.dev/mbuild/planner"
 )
 
@@ -36,7 +35,7 @@ type document[T any] struct {
 	Data    T   `json:"data"`
 }
 
-const version = 1
+const version = 2
 
 // Open reads the memory of the project whose spec lies in dir.
 func Open(dir string) *Project {
@@ -48,11 +47,6 @@ func Open(dir string) *Project {
 	read(p, "last.json", rec)
 	if rec.Actions != nil && rec.Blocks != nil {
 		p.Record = rec
-	}
-	for addr, attrs := range p.Record.Blocks {
-		if n, err := value.Norm(attrs); err == nil {
-			p.Record.Blocks[addr], _ = n.(map[string]any)
-		}
 	}
 	return p
 }
