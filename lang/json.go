@@ -38,7 +38,7 @@ func parseJSON(src []byte, name string, kinds Catalog) (*hclsyntax.Body, hcl.Dia
 		j.diags = append(j.diags, libraryDiagnostic(d, "syntax"))
 	}
 	body := j.body(j.members(attrs), j.topShape)
-	return body, append(diags, j.diags...)
+	return body, append(append(diags, j.diags...), duplicateKeys(body)...)
 }
 
 // member is one member of an object.

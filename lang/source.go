@@ -17,6 +17,7 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclparse"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
 
 	"mbuild.dev/mbuild/lang/cuefile"
 )
@@ -163,7 +164,8 @@ func parseHCL(src []byte, name string) (*hclsyntax.Body, hcl.Diagnostics) {
 	if diags.HasErrors() {
 		return nil, diags
 	}
-	return f.Body.(*hclsyntax.Body), diags
+	body := f.Body.(*hclsyntax.Body)
+	return body, append(diags, duplicateKeys(body)...)
 }
 
 func parseCUE(src []byte, name string) (*cuefile.File, hcl.Diagnostics) {
@@ -275,4 +277,30 @@ func firstBad(src []byte) int {
 func digestOf(b []byte) string {
 	s := sha256.Sum256(b)
 	return "sha256:" + hex.EncodeToString(s[:])
+}
+
+// duplicateKeys reports keys that stand twice in one object. HCL would take the last without a word.
+func duplicateKeys(body *hclsyntax.Body) hcl.Diagnostics {
+	var diags hcl.Diagnostics
+	_ = hclsyntax.VisitAll(body, func(n hclsyntax.Node) hcl.Diagnostics {
+		o, ok := n.(*hclsyntax.ObjectConsExpr)
+		if !ok {
+			return nil
+		}
+		seen := make(map[string]hcl.Range, len(o.Items))
+		for _, item := range o.Items {
+			name := hcl.ExprAsKeyword(item.KeyExpr)
+			if name == "" {
+				if v, d := item.KeyExpr.Value(nil); !d.HasErrors() && !v.IsNull() && v.IsKnown() && v.Type() == cty.String {
+					name = v.AsString()
+				}
+			}
+			if at, twice := seen[name]; twice && name != "" {
+				diags = append(diags, problem("duplicate", item.KeyExpr.Range(), "Duplicate key", "There is a key %q in this object already, at line %d. Remove one of them.", name, at.Start.Line))
+			}
+			seen[name] = item.KeyExpr.Range()
+		}
+		return nil
+	})
+	return diags
 }

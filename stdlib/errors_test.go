@@ -18,7 +18,7 @@ import (
 // TestErrors loads every section of testdata/spec/errors*.txtar as a spec of its own. A mistake is marked on the line that makes
 // it with `# want "regexp"` (`// want` in CUE), matched against "summary: detail"; `replaces "text"` after it is the suggestion
 // that machines may apply. A diagnostic that is not wanted and a wanted one that does not come both fail. A section is named
-// CASE.hcl, CASE.cue or CASE.json (CASE alone is HCL); sections prelude.hcl and prelude.cue are a second file of every case of
+// CASE.hcl, CASE.cue or CASE.json (CASE alone is HCL; in JSON a member "//": "want regexp" marks the line); sections prelude.hcl and prelude.cue are a second file of every case of
 // that syntax after them. `# var: name=value` gives a variable, `# file: name` begins another file of the same directory.
 func TestErrors(t *testing.T) {
 	files, err := filepath.Glob("../testdata/spec/errors*.txtar")
@@ -62,9 +62,10 @@ func TestErrors(t *testing.T) {
 }
 
 var (
-	wantRE = regexp.MustCompile(`(?:#|//) want ("(?:[^"\\]|\\.)*")(?: replaces ("(?:[^"\\]|\\.)*"))?`)
-	varRE  = regexp.MustCompile(`(?m)^(?:#|//) var: (\w+)=(.*)$`)
-	fileRE = regexp.MustCompile(`(?m)^(?:#|//) file: (\S+)\n`)
+	wantRE     = regexp.MustCompile(`(?:#|//) want ("(?:[^"\\]|\\.)*")(?: replaces ("(?:[^"\\]|\\.)*"))?`)
+	jsonWantRE = regexp.MustCompile(`"//": "want (.*)"`)
+	varRE      = regexp.MustCompile(`(?m)^(?:#|//) var: (\w+)=(.*)$`)
+	fileRE     = regexp.MustCompile(`(?m)^(?:#|//) file: (\S+)\n`)
 )
 
 // place is a line of a file.
@@ -103,6 +104,9 @@ func checkErrors(t *testing.T, table *planner.Table, syntax string, prelude []by
 			if m := wantRE.FindStringSubmatch(line); m != nil {
 				wants[place{name, i + 1}] = m[1:]
 			}
+			if m := jsonWantRE.FindStringSubmatch(line); m != nil {
+				wants[place{name, i + 1}] = []string{m[1], ""}
+			}
 		}
 	}
 	if len(wants) == 0 {
@@ -132,10 +136,10 @@ func checkErrors(t *testing.T, table *planner.Table, syntax string, prelude []by
 			continue
 		}
 		delete(wants, at)
-		if re := regexp.MustCompile(unquote(t, want[0])); !re.MatchString(text) {
+		if re := regexp.MustCompile(unquote(want[0])); !re.MatchString(text) {
 			t.Errorf("%s:%d: got %s\nwant %s", at.file, at.line, text, re)
 		}
-		if want[1] != "" && lang.ExtraOf(d).Suggestion != unquote(t, want[1]) {
+		if want[1] != "" && lang.ExtraOf(d).Suggestion != unquote(want[1]) {
 			t.Errorf("%s:%d: the suggestion is %q, want %s", at.file, at.line, lang.ExtraOf(d).Suggestion, want[1])
 		}
 		if lang.Explain(lang.ExtraOf(d).Code) == "" {
@@ -147,8 +151,10 @@ func checkErrors(t *testing.T, table *planner.Table, syntax string, prelude []by
 	}
 }
 
-// unquote undoes the quotes of a want; within them only quotes are escaped, the rest is a regular expression.
-func unquote(t *testing.T, s string) string {
-	t.Helper()
+// unquote undoes the quotes of a want, if it has any; within them only quotes are escaped, the rest is a regular expression.
+func unquote(s string) string {
+	if !strings.HasPrefix(s, `"`) {
+		return s
+	}
 	return strings.ReplaceAll(s[1:len(s)-1], `\"`, `"`)
 }

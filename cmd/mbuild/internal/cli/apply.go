@@ -55,9 +55,11 @@ func (a *app) applyCmd() *cobra.Command {
 			if w.plan == nil {
 				return a.failDiagnostics(start, w)
 			}
-			if saved != nil && !same(saved.Plan, contract.PlanOf(w.plan, Version, specDigest(w.spec), w.diags)) {
-				a.code = exitStale
-				return a.failEarly(start, fmt.Errorf("the plan %s is stale: spec, sources or store have changed since. Make a new one with mbuild plan -out", args[0]))
+			if saved != nil {
+				if moved := movedSince(saved.Plan, contract.PlanOf(w.plan, Version, specDigest(w.spec), w.diags)); len(moved) > 0 {
+					a.code = exitStale
+					return a.failEarly(start, fmt.Errorf("the plan %s is stale: %s. Make a new one with mbuild plan -out", args[0], strings.Join(moved, "; ")))
+				}
 			}
 			if err := a.approve(w, approve || saved != nil); err != nil {
 				return a.failEarly(start, err)

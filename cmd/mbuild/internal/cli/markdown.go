@@ -28,11 +28,14 @@ func Markdown() string {
 }
 
 func writeCommand(b *strings.Builder, c *cobra.Command) {
-	fmt.Fprintf(b, "\n## mbuild %s\n\n%s.\n", c.Use, strings.TrimSuffix(c.Short, "."))
+	fmt.Fprintf(b, "\n## %s\n\n%s.\n", c.UseLine(), strings.TrimSuffix(c.Short, "."))
 	if c.Long != "" {
 		fmt.Fprintf(b, "\n%s\n", strings.ReplaceAll(c.Long, "\n", " "))
 	}
 	if f := c.LocalFlags(); f.HasAvailableFlags() {
 		fmt.Fprintf(b, "\n```\n%s```\n", f.FlagUsages())
+	}
+	for _, sub := range c.Commands() {
+		writeCommand(b, sub)
 	}
 }

@@ -3,7 +3,10 @@ package cli
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -106,18 +109,50 @@ func readPlanFile(path string) (*planFile, error) {
 	return f, nil
 }
 
-// same reports whether two plans would do the same.
-func same(a, b *contract.Plan) bool {
-	if a.SpecDigest != b.SpecDigest || len(a.Actions) != len(b.Actions) || a.Toolchain != b.Toolchain {
-		return false
+// movedSince says what is not as it was when a plan was written, in words; none when the plan would do the same now.
+func movedSince(a, b *contract.Plan) []string {
+	var moved []string
+	if a.Toolchain != b.Toolchain {
+		moved = append(moved, fmt.Sprintf("the toolchain was %s (%s) and is %s (%s)", a.Toolchain.Backend, a.Toolchain.Platform, b.Toolchain.Backend, b.Toolchain.Platform))
 	}
-	for i := range a.Actions {
-		x, y := a.Actions[i], b.Actions[i]
-		if x.Address != y.Address || x.Status != y.Status || deref(x.Key) != deref(y.Key) {
-			return false
+	before := map[string]contract.Action{}
+	for _, x := range a.Actions {
+		before[x.Address] = x
+	}
+	sources, stored, actions := map[string]bool{}, 0, 0
+	for _, y := range b.Actions {
+		x, ok := before[y.Address]
+		if !ok {
+			actions++
+			continue
+		}
+		delete(before, y.Address)
+		found := false
+		for name, in := range y.Inputs {
+			if file, isFile := strings.CutPrefix(in.From, "file:"); isFile && deref(in.Digest) != deref(x.Inputs[name].Digest) {
+				sources[file], found = true, true
+			}
+		}
+		switch {
+		case found:
+		case deref(x.Key) == deref(y.Key) && x.Status != y.Status:
+			stored++
+		case deref(x.Key) != deref(y.Key):
+			actions++
 		}
 	}
-	return true
+	for _, f := range slices.Sorted(maps.Keys(sources)) {
+		moved = append(moved, fmt.Sprintf("the source %q has changed", f))
+	}
+	if a.SpecDigest != b.SpecDigest {
+		moved = append(moved, "the spec has changed")
+	} else if n := actions + len(before); n > 0 && len(moved) == 0 {
+		moved = append(moved, fmt.Sprintf("%d actions have other keys", n))
+	}
+	if stored > 0 {
+		moved = append(moved, fmt.Sprintf("the store has other results for %d actions", stored))
+	}
+	return moved
 }
 
 func deref(s *string) string {
