@@ -117,7 +117,7 @@ var codes = map[string]string{
 	"bad-path":          "A path is empty, names a directory, or leads where mbuild keeps its own files.",
 	"outside-project":   "Targets are written inside the directory of the spec only.",
 	"artifact":          "The artifact could not be written to its path. What is built is in the store: fix the path and run apply again; nothing is rebuilt.",
-	"action-failed":     "An action failed. The text is what it reported; `mbuild show ADDRESS` shows its log.",
+	"action-failed":     "An action failed. The text is what it reported, with the end of its log; `mbuild apply -v` prints all of it.",
 	"timeout":           "A command ran longer than its timeout and was stopped.",
 	"command-not-found": "There is no program of this name in the command's PATH, /usr/local/bin:/usr/bin:/bin.",
 	"missing-output":    "An action ended well and did not leave an output that it declares.",

@@ -48,6 +48,17 @@ func comment(doc, indent string) string {
 	return b.String()
 }
 
+// requiredAttributes lists what a block must say as attributes: for a nested block that is required, a dynamic one may stand.
+func requiredAttributes(t *schema.Type) []any {
+	var names []any
+	for _, f := range t.Fields {
+		if nested, _ := f.Type.Nested(); f.Required && !nested {
+			names = append(names, f.Name)
+		}
+	}
+	return names
+}
+
 // SchemaJSON is a JSON Schema (2020-12) of specs in HCL's JSON syntax.
 func SchemaJSON(kinds Catalog) map[string]any {
 	anything := map[string]any{}
@@ -74,8 +85,10 @@ func SchemaJSON(kinds Catalog) map[string]any {
 			for _, m := range append(meta, "dynamic") {
 				fields[m] = anything
 			}
-			if fields["dynamic"] != nil {
-				delete(body, "required") // a dynamic block may stand for what is required
+			if r := requiredAttributes(k.Struct); len(r) > 0 {
+				body["required"] = r
+			} else {
+				delete(body, "required")
 			}
 			name := family + "." + typ
 			defs[name] = body

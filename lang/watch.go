@@ -3,7 +3,6 @@ package lang
 import (
 	"context"
 	"fmt"
-	"os"
 	"runtime/debug"
 	"runtime/metrics"
 	"time"
@@ -24,8 +23,7 @@ func guarded(ctx context.Context, l *loader, evaluate func()) *hcl.Diagnostic {
 	go func() {
 		defer func() {
 			if p := recover(); p != nil {
-				fmt.Fprintf(os.Stderr, "%v\n%s", p, debug.Stack())
-				done <- l.gaveUp("internal", "Evaluation failed", fmt.Sprintf("mbuild failed here by its own fault: %v. Please report it with this spec.", p))
+				done <- l.gaveUp("internal", "Evaluation failed", fmt.Sprintf("mbuild failed here by its own fault: %v. Please report it with this spec and these lines:\n%s", p, debug.Stack()))
 			}
 		}()
 		evaluate()

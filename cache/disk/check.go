@@ -67,8 +67,8 @@ type Damage struct {
 }
 
 // Check reads every blob and compares it with its digest, and every result for what it names. What is damaged is marked as lost,
-// so that it is built again when it is needed. each is called now and then.
-func (s *Store) Check(ctx context.Context, each func(done, total int)) (*Damage, error) {
+// so that it is built again when it is needed.
+func (s *Store) Check(ctx context.Context) (*Damage, error) {
 	s.mu.Lock()
 	if err := s.readOn(); err != nil {
 		s.mu.Unlock()
@@ -84,12 +84,9 @@ func (s *Store) Check(ctx context.Context, each func(done, total int)) (*Damage,
 	}
 	s.mu.Unlock()
 	d := &Damage{Lost: []string{}, Partial: []string{}}
-	for i, b := range blobs {
+	for _, b := range blobs {
 		if err := ctx.Err(); err != nil {
 			return d, err
-		}
-		if i%64 == 0 {
-			each(i, len(blobs))
 		}
 		d.Blobs++
 		if !s.readable(ctx, b) {

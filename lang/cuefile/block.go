@@ -9,6 +9,7 @@ import (
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/errors"
 	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
 
 	"mbuild.dev/mbuild/lang/schema"
 )
@@ -133,7 +134,7 @@ func (d *decoder) named(k *Kind, name string, v cue.Value, at func(hcl.Range)) [
 	d.address = k.Family + "." + k.Type + "." + name
 	defer func() { d.address = "" }()
 	at(b.Decl())
-	if !validName(name) {
+	if !hclsyntax.ValidIdentifier(name) {
 		d.addKey(v, Problem{Code: "bad-name", Summary: "Invalid name", Detail: fmt.Sprintf("%q is no name: use letters, digits, - and _, starting with a letter.", name)})
 		return nil
 	}
@@ -317,23 +318,11 @@ func (b *Block) RangeOf(path string, onKey bool) hcl.Range {
 	return b.Decl()
 }
 
-func validName(s string) bool {
-	for i, r := range s {
-		if !(r == '_' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || i > 0 && (r == '-' || r >= '0' && r <= '9') || r > 127) {
-			return false
-		}
-	}
-	return s != ""
-}
-
 // Variable is a variable after evaluation.
 type Variable struct {
-	Name        string
-	Value       any // in normal form; nil when Broken
-	Range       hcl.Range
-	Description string
-	Text        bool // takes nothing but strings
-	Constraint  string
+	Name  string
+	Value any // in normal form
+	Range hcl.Range
 }
 
 // VariableRange is where a variable is declared.

@@ -6,6 +6,7 @@ import (
 
 	"cuelang.org/go/cue"
 	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
 
 	"mbuild.dev/mbuild/lang/schema"
 )
@@ -41,7 +42,7 @@ func (i *Instance) Calls() ([]Call, []Problem) {
 	}
 	for it.Next() {
 		name := labelText(it)
-		if !validName(name) {
+		if !hclsyntax.ValidIdentifier(name) {
 			d.addKey(it.Value(), Problem{Code: "bad-name", Summary: "Invalid name", Detail: fmt.Sprintf("%q is no name: use letters, digits, - and _, starting with a letter.", name)})
 			continue
 		}

@@ -59,7 +59,7 @@ func (a *app) cacheVerifyCmd() *cobra.Command {
 				return err
 			}
 			defer s.Close()
-			d, err := s.Check(cmd.Context(), func(done, total int) {})
+			d, err := s.Check(cmd.Context())
 			if err != nil {
 				if cmd.Context().Err() != nil {
 					a.code = exitInterrupted

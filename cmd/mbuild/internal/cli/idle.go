@@ -25,8 +25,11 @@ func (a *app) plainRun(f planFlags) bool {
 // has changed, or may have.
 func (a *app) idle(f planFlags) *executor.Result {
 	start := time.Now()
+	if !a.plainRun(f) {
+		return nil
+	}
 	i, ok := project.LoadIdle(a.dir)
-	if !ok || !a.plainRun(f) {
+	if !ok {
 		return nil
 	}
 	r, err := a.request()
