@@ -25,14 +25,10 @@ func (l *lostInput) Error() string { return "the bytes of an input are gone from
 // performInMemory runs an action without a private directory: inputs come straight from the store or the source tree, outputs
 // go straight into the store.
 func (m *machine) performInMemory(n *node) outcome {
-	log := &logBuffer{emit: func(line string) { m.note(n, Event{Log: &LogLine{Text: line}}) }}
-	secrets := value.Secrets(n.step.Params)
-	log.hide = hider(secrets)
-	job := &Job{Addr: n.step.Addr, Params: value.Reveal(n.step.Params).(map[string]any), Backend: m.plan.Toolchain.Backend,
-		Inputs: make(map[string]JobInput, len(n.step.Action.Inputs)), Outputs: make(map[string]string, len(n.step.Action.Outputs)),
-		Metrics: map[string]float64{}, Memory: &Memory{}, Log: log, Progress: func(int64, int64, map[string]float64) {},
-		wrote: make(map[string][]byte, len(n.step.Action.Outputs))}
-	sources := map[string]planner.Input{}
+	job := m.newJob(n)
+	log := job.Log.(*logBuffer)
+	job.wrote = make(map[string][]byte, len(n.step.Action.Outputs))
+	sources := make(map[string]planner.Input, len(n.step.Action.Inputs))
 	for _, in := range n.step.Action.Inputs {
 		job.Inputs[in.Name] = JobInput{Digest: n.inputs[in.Name].String(), Display: in.Source.String()}
 		sources[in.Name] = in
@@ -41,9 +37,8 @@ func (m *machine) performInMemory(n *node) outcome {
 		job.Outputs[out.Name] = out.Name
 	}
 	job.open = func(name string) ([]byte, error) { return m.readInput(n, sources[name]) }
-	res := &cache.ActionResult{Metrics: job.Metrics}
-	res.Execution.Started = time.Now().UTC()
-	res.Execution.Backend, res.Execution.Worker = m.plan.Toolchain.Backend, "in-process"
+	res := m.newResult()
+	res.Execution.Worker = "in-process"
 	err := runHere(m.ctx, n.run, job)
 	var lost *lostInput
 	if errors.As(err, &lost) {
@@ -55,7 +50,7 @@ func (m *machine) performInMemory(n *node) outcome {
 	if err != nil {
 		return outcome{node: n, err: log.hide.error(withLog(err, log.tail()))}
 	}
-	res.Execution.Wall = time.Since(res.Execution.Started)
+	res.Execution.Wall, res.Metrics = time.Since(res.Execution.Started), job.Metrics
 	if err := m.commitBytes(n, job.wrote, res, log.bytes()); err != nil {
 		return outcome{node: n, err: err}
 	}
@@ -84,10 +79,14 @@ func (m *machine) readInput(n *node, in planner.Input) ([]byte, error) {
 // commitBytes stores what a run in memory wrote: blobs, then the preimage, then the result.
 func (m *machine) commitBytes(n *node, wrote map[string][]byte, res *cache.ActionResult, log []byte) error {
 	ctx := context.WithoutCancel(m.ctx) // a finished run is not thrown away by a late interrupt
+	secrets := value.Secrets(n.step.Params)
 	for _, decl := range n.step.Action.Outputs {
 		b, ok := wrote[decl.Name]
 		if !ok {
 			return &Failure{Code: "missing-output", Summary: "Output not produced", Detail: fmt.Sprintf("%s ended well but its output %q was not written.", n.step.Addr, decl.Name)}
+		}
+		if holds(b, secrets) {
+			return leakFailure(decl.Name, decl.Name)
 		}
 		d, err := m.opts.Store.Put(ctx, bytes.NewReader(b))
 		if err != nil {
@@ -95,12 +94,5 @@ func (m *machine) commitBytes(n *node, wrote map[string][]byte, res *cache.Actio
 		}
 		res.Outputs = append(res.Outputs, cache.Output{Name: decl.Name, MediaType: decl.MediaType, Digest: d})
 	}
-	if len(log) > 0 {
-		d, err := m.opts.Store.Put(ctx, bytes.NewReader(log))
-		if err != nil {
-			return storeFailure(fmt.Errorf("storing the log of %s: %w", n.step.Addr, err))
-		}
-		res.Log = d
-	}
-	return m.record(ctx, n, res)
+	return m.record(ctx, n, res, log)
 }

@@ -77,15 +77,8 @@ func (m *machine) perform(n *node) outcome {
 	if lost != nil || err != nil {
 		return outcome{node: n, lost: lost, err: err}
 	}
-	secrets := value.Secrets(n.step.Params)
-	log := &logBuffer{hide: hider(secrets), emit: func(line string) { m.note(n, Event{Log: &LogLine{Text: line}}) }}
-	job.Log = log
-	job.Progress = func(step, total int64, metrics map[string]float64) {
-		m.note(n, Event{Progress: &Progress{Step: step, Total: total, Metrics: metrics}})
-	}
-	res := &cache.ActionResult{Metrics: job.Metrics}
-	res.Execution.Started = time.Now().UTC()
-	res.Execution.Backend = m.plan.Toolchain.Backend
+	log := job.Log.(*logBuffer)
+	res := m.newResult()
 	ran := Ran{Worker: "in-process"}
 	if n.run.InProcess {
 		err = runHere(m.ctx, n.run, job)
@@ -100,7 +93,7 @@ func (m *machine) perform(n *node) outcome {
 	if err := m.sourcesUnchanged(n); err != nil {
 		return outcome{node: n, err: err}
 	}
-	if err := leaks(root, n.step.Action.Outputs, secrets); err != nil {
+	if err := leaks(root, n.step.Action.Outputs, value.Secrets(n.step.Params)); err != nil {
 		return outcome{node: n, err: err}
 	}
 	res.Metrics = job.Metrics
@@ -128,12 +121,30 @@ func runHere(ctx context.Context, run Run, job *Job) (err error) {
 	return run.Func(ctx, job)
 }
 
+// newJob makes the part of a job that does not depend on where it runs.
+func (m *machine) newJob(n *node) *Job {
+	return &Job{
+		Addr: n.step.Addr, Params: value.Reveal(n.step.Params).(map[string]any), Backend: m.plan.Toolchain.Backend,
+		Inputs: make(map[string]JobInput, len(n.step.Action.Inputs)), Outputs: make(map[string]string, len(n.step.Action.Outputs)),
+		Metrics: map[string]float64{}, Memory: &Memory{},
+		Log: &logBuffer{hide: hider(value.Secrets(n.step.Params)), emit: func(line string) { m.note(n, Event{Log: &LogLine{Text: line}}) }},
+		Progress: func(step, total int64, metrics map[string]float64) {
+			m.note(n, Event{Progress: &Progress{Step: step, Total: total, Metrics: metrics}})
+		},
+	}
+}
+
+// newResult begins the result of a run that starts now.
+func (m *machine) newResult() *cache.ActionResult {
+	res := new(cache.ActionResult)
+	res.Execution.Started, res.Execution.Backend = time.Now().UTC(), m.plan.Toolchain.Backend
+	return res
+}
+
 // prepare lays out the private root of an action. When the bytes of an input are gone it names the producer.
 func (m *machine) prepare(n *node, root *sandbox.Root) (job *Job, lost *planner.Action, err error) {
-	job = &Job{
-		Addr: n.step.Addr, Params: value.Reveal(n.step.Params).(map[string]any), Backend: m.plan.Toolchain.Backend, Scratch: root.Work(),
-		Inputs: map[string]JobInput{}, Outputs: map[string]string{}, Metrics: map[string]float64{}, Memory: &Memory{},
-	}
+	job = m.newJob(n)
+	job.Scratch = root.Work()
 	for i, in := range n.step.Action.Inputs {
 		d := n.inputs[in.Name]
 		if in.Action == nil {
@@ -187,6 +198,11 @@ func (m *machine) commit(n *node, root *sandbox.Root, res *cache.ActionResult, l
 		}
 		res.Outputs = append(res.Outputs, cache.Output{Name: decl.Name, MediaType: decl.MediaType, Digest: d, Directory: decl.Directory})
 	}
+	return m.record(ctx, n, res, log)
+}
+
+// record stores the log, the preimage, then the result, when all outputs are there.
+func (m *machine) record(ctx context.Context, n *node, res *cache.ActionResult, log []byte) error {
 	if len(log) > 0 {
 		d, err := m.opts.Store.Put(ctx, bytes.NewReader(log))
 		if err != nil {
@@ -194,11 +210,6 @@ func (m *machine) commit(n *node, root *sandbox.Root, res *cache.ActionResult, l
 		}
 		res.Log = d
 	}
-	return m.record(ctx, n, res)
-}
-
-// record stores the preimage, then the result, when all blobs are there.
-func (m *machine) record(ctx context.Context, n *node, res *cache.ActionResult) error {
 	if _, err := m.opts.Store.Put(ctx, bytes.NewReader(n.encoded)); err != nil {
 		return storeFailure(fmt.Errorf("storing the encoded action %s: %w", n.step.Addr, err))
 	}

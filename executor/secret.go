@@ -62,25 +62,22 @@ func (h *secretHider) error(err error) error {
 
 // leaks reports an output that holds a sensitive value in clear: it would be stored and shared.
 func leaks(root *sandbox.Root, outputs []planner.OutputDecl, secrets []string) error {
+	if len(secrets) == 0 {
+		return nil
+	}
 	for _, o := range outputs {
-		if len(secrets) == 0 {
-			return nil
-		}
 		err := filepath.WalkDir(root.OutputPath(o.Name), func(p string, d fs.DirEntry, err error) error {
+			if errors.Is(err, fs.ErrNotExist) {
+				return nil // commit says that it is missing
+			}
 			if err != nil || !d.Type().IsRegular() {
 				return err
 			}
 			b, err := os.ReadFile(p)
-			if err != nil {
-				return err
+			if err == nil && holds(b, secrets) {
+				err = leakFailure(filepath.Base(p), o.Name)
 			}
-			for _, s := range secrets {
-				if len(s) >= minLeak && bytes.Contains(b, []byte(s)) {
-					return &Failure{Code: "sensitive", Summary: "Sensitive value in an output", Attr: "outputs",
-						Detail: fmt.Sprintf("The file %q of output %q holds a sensitive value in clear. Nothing of it is kept. Let the command leave it out.", filepath.Base(p), o.Name)}
-				}
-			}
-			return nil
+			return err
 		})
 		if err != nil {
 			return err
@@ -91,3 +88,12 @@ func leaks(root *sandbox.Root, outputs []planner.OutputDecl, secrets []string) e
 
 // minLeak is the length below which a text is found everywhere by chance.
 const minLeak = 4
+
+func holds(b []byte, secrets []string) bool {
+	return slices.ContainsFunc(secrets, func(s string) bool { return len(s) >= minLeak && bytes.Contains(b, []byte(s)) })
+}
+
+func leakFailure(file, output string) error {
+	return &Failure{Code: "sensitive", Summary: "Sensitive value in an output", Attr: "outputs",
+		Detail: fmt.Sprintf("The file %q of output %q holds a sensitive value in clear. Nothing of it is kept. Let the command leave it out.", file, output)}
+}
