@@ -55,12 +55,18 @@ func (d Digest) IsZero() bool { return d == Digest{} }
 // OCI is the digest in the type of the OCI libraries, which carries no size.
 func (d Digest) OCI() digest.Digest { return digest.NewDigestFromEncoded(digest.SHA256, d.Hex()) }
 
+// AppendText appends what MarshalText returns.
+func (d Digest) AppendText(b []byte) []byte {
+	if d.IsZero() {
+		return b
+	}
+	b = hex.AppendEncode(append(b, "sha256:"...), d.sum[:])
+	return strconv.AppendInt(append(b, '/'), d.size, 10)
+}
+
 // MarshalText is "sha256:<hex>/<size>", the form in which digests are kept; the zero digest is empty.
 func (d Digest) MarshalText() ([]byte, error) {
-	if d.IsZero() {
-		return []byte{}, nil
-	}
-	return []byte(d.String() + "/" + strconv.FormatInt(d.size, 10)), nil
+	return d.AppendText(make([]byte, 0, 96)), nil
 }
 
 // UnmarshalText reads what MarshalText wrote.
@@ -116,6 +122,10 @@ func ParseActionKey(s string) (ActionKey, error) {
 	err := k.d.UnmarshalText([]byte(s))
 	return k, err
 }
+
+// KeyFrom is the key whose digest was kept: the inverse of ActionKey.Digest, for stores and memories. The zero digest gives the
+// zero key.
+func KeyFrom(d Digest) ActionKey { return ActionKey{d} }
 
 // String is "sha256:<hex>".
 func (k ActionKey) String() string { return k.d.String() }

@@ -16,14 +16,13 @@ import (
 type Options struct {
 	Kinds     *Table
 	Store     cache.Store
-	Runner    Runner          // runs actions that do not run in the process
-	Record    *planner.Record // brought up to date as actions finish; may be nil
-	Project   *Artifacts      // where artifacts go; nil writes none
-	Scratch   string          // directory for private roots; on the store's file system, so that outputs can be taken over
-	Jobs      int             // slots; 0 is the number of CPUs
-	KeepGoing bool            // after a failure go on with what does not depend on it
-	NoCache   bool            // do not ask the store: everything planned runs
-	Events    func(Event)     // called from one goroutine
+	Runner    Runner      // runs actions that do not run in the process
+	Project   *Artifacts  // where artifacts go; nil writes none
+	Scratch   string      // directory for private roots; on the store's file system, so that outputs can be taken over
+	Jobs      int         // slots; 0 is the number of CPUs
+	KeepGoing bool        // after a failure go on with what does not depend on it
+	NoCache   bool        // do not ask the store: everything planned runs
+	Events    func(Event) // called from one goroutine
 }
 
 // Result sums up an apply. The four counts add up to the actions of the plan.
@@ -33,6 +32,24 @@ type Result struct {
 	Artifacts                      []ArtifactResult
 	Interrupted                    bool
 	Seconds                        float64
+
+	// By action of the plan's graph; key and result of an action that was neither built nor found are zero.
+	States  []State               `json:"-"`
+	Keys    []cache.ActionKey     `json:"-"`
+	Results []*cache.ActionResult `json:"-"`
+}
+
+// Finished implements project.Outcome.
+func (r *Result) Finished(action int) cache.ActionKey { return r.Keys[action] }
+
+// Complete implements project.Outcome.
+func (r *Result) Complete(b *planner.BlockStep) bool {
+	for _, s := range b.Steps {
+		if !r.States[s.Index].Done() {
+			return false
+		}
+	}
+	return true
 }
 
 // node is the machine's view of one action.
@@ -44,7 +61,7 @@ type node struct {
 	artifacts  []planner.Artifact
 	key        cache.ActionKey
 	encoded    []byte
-	inputs     map[string]cache.Digest
+	inputs     []cache.Digest // by position in the action's Inputs
 	result     *cache.ActionResult
 	force      bool // run even though the store has a result: asked for, or its bytes are gone
 	changed    bool // the outcome may differ from the plan's
@@ -90,10 +107,26 @@ func Apply(ctx context.Context, plan *planner.Plan, opts Options) (*Result, hcl.
 	start := time.Now()
 	m := newMachine(ctx, plan, opts)
 	defer m.cancel()
+	m.res.Cached = plan.Beyond
 	m.loop()
+	m.sumUp()
 	m.res.Interrupted = ctx.Err() != nil
 	m.res.Seconds = time.Since(start).Seconds()
 	return &m.res, m.diags
+}
+
+// sumUp notes where each action ended.
+func (m *machine) sumUp() {
+	m.res.States, m.res.Keys, m.res.Results = make([]State, len(m.nodes)), make([]cache.ActionKey, len(m.nodes)), make([]*cache.ActionResult, len(m.nodes))
+	for i, n := range m.nodes {
+		if n == nil {
+			continue
+		}
+		m.res.States[i] = n.state
+		if n.state.Done() {
+			m.res.Keys[i], m.res.Results[i] = n.key, n.result
+		}
+	}
 }
 
 func newMachine(ctx context.Context, plan *planner.Plan, opts Options) *machine {
@@ -262,9 +295,9 @@ func (m *machine) asPlanned(n *node) bool {
 
 // identify computes the key from what the dependencies gave.
 func (m *machine) identify(n *node) {
-	n.inputs = make(map[string]cache.Digest, len(n.step.Action.Inputs))
-	for _, in := range n.step.Action.Inputs {
-		n.inputs[in.Name] = m.digest(in.Source)
+	n.inputs = make([]cache.Digest, len(n.step.Action.Inputs))
+	for i := range n.step.Action.Inputs {
+		n.inputs[i] = m.digest(n.step.Action.Inputs[i].Source)
 	}
 	n.encoded = n.step.Encode(n.inputs, m.plan.Toolchain)
 	n.key = cache.KeyOf(n.encoded)

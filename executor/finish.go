@@ -90,9 +90,6 @@ func (m *machine) count(n *node, to State) {
 	} else {
 		m.res.Cached++
 	}
-	if m.opts.Record != nil {
-		m.opts.Record.Finish(n.step.Addr, n.key)
-	}
 	m.event(n, Event{Finished: f})
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"mbuild.dev/mbuild/cache"
@@ -28,15 +29,16 @@ func (m *machine) performInMemory(n *node) outcome {
 	job := m.newJob(n)
 	log := job.Log.(*logBuffer)
 	job.wrote = make(map[string][]byte, len(n.step.Action.Outputs))
-	sources := make(map[string]planner.Input, len(n.step.Action.Inputs))
-	for _, in := range n.step.Action.Inputs {
-		job.Inputs[in.Name] = JobInput{Digest: n.inputs[in.Name].String(), Display: in.Source.String()}
-		sources[in.Name] = in
+	for i, in := range n.step.Action.Inputs {
+		job.Inputs[in.Name] = JobInput{Digest: n.inputs[i].String(), Display: in.Source.String()}
 	}
 	for _, out := range n.step.Action.Outputs {
 		job.Outputs[out.Name] = out.Name
 	}
-	job.open = func(name string) ([]byte, error) { return m.readInput(n, sources[name]) }
+	job.open = func(name string) ([]byte, error) {
+		i := slices.IndexFunc(n.step.Action.Inputs, func(in planner.Input) bool { return in.Name == name })
+		return m.readInput(n, n.step.Action.Inputs[i], n.inputs[i])
+	}
 	res := m.newResult()
 	res.Execution.Worker = "in-process"
 	err := runHere(m.ctx, n.run, job)
@@ -58,8 +60,7 @@ func (m *machine) performInMemory(n *node) outcome {
 }
 
 // readInput reads an input that is one file.
-func (m *machine) readInput(n *node, in planner.Input) ([]byte, error) {
-	d := n.inputs[in.Name]
+func (m *machine) readInput(n *node, in planner.Input, d cache.Digest) ([]byte, error) {
 	if d.Size() > maxInMemory {
 		return nil, &Failure{Code: "misfit", Summary: "Input is too large", Attr: "inputs." + in.Name, Detail: fmt.Sprintf("%s has %d bytes; at most %d are read here.", in.Source, d.Size(), maxInMemory)}
 	}

@@ -146,7 +146,7 @@ func (m *machine) prepare(n *node, root *sandbox.Root) (job *Job, lost *planner.
 	job = m.newJob(n)
 	job.Scratch = root.Work()
 	for i, in := range n.step.Action.Inputs {
-		d := n.inputs[in.Name]
+		d := n.inputs[i]
 		if in.Action == nil {
 			path := filepath.Join(m.plan.Snapshot.Dir, filepath.FromSlash(in.File))
 			job.Inputs[in.Name] = JobInput{Path: path, Digest: d.String(), Display: in.File}

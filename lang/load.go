@@ -38,11 +38,18 @@ func Load(ctx context.Context, req Request) (*Spec, hcl.Diagnostics) {
 		// The evaluation still runs and owns l: nothing of it may be touched.
 		return &Spec{Dir: req.Dir, Variables: map[string]any{}, Files: map[string]*hcl.File{}}, hcl.Diagnostics{d}
 	}
-	if !l.diags.HasErrors() {
-		writeCache(req, l.spec, l.diags)
+	if !l.diags.HasErrors() && writeCache(req, l.spec, l.diags) && len(l.spec.Blocks) > manyBlocks {
+		// The evaluation of very many blocks leaves ten times as much memory behind as they need: let go of it.
+		if spec, diags := readCache(ctx, req); spec != nil {
+			spec.Cached = false
+			return spec, diags
+		}
 	}
 	return l.spec, l.diags
 }
+
+// manyBlocks is from where on a Spec is read back from its cache.
+const manyBlocks = 5000
 
 // loader is one Load: what all modules of a spec share.
 type loader struct {

@@ -19,6 +19,7 @@ type Spec struct {
 	Files     map[string]*hcl.File // sources by the name that ranges have
 
 	byAddr map[Addr]*Block // made when first asked for
+	ID     string          // of the Packed spec in Request.Cache; "" when none was kept
 	Cached bool            // read from Request.Cache, not evaluated
 }
 

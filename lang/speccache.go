@@ -2,10 +2,9 @@ package lang
 
 import (
 	"context"
-	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"hash/crc32"
 	"io/fs"
 	"os"
 	"path"
@@ -18,14 +17,7 @@ import (
 
 // The spec cache: one file with the evaluated spec and with everything its evaluation looked at. A Load first holds all of
 // that against what there is now; every source is read and hashed again, so a stale entry cannot be used. A spec that any
-// sensitive value has gone into is not kept: nothing of it goes to disk.
-//
-// The file: a line that names the format, CRC-32C of the rest, the length of the header, the header (JSON: cacheHeader), then
-// the spec as packer wrote it. Blocks are found at once, their attributes decoded when asked for.
-
-const cacheMagic = "mbuild spec 1\n"
-
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+// sensitive value has gone into is not kept: nothing of it goes to disk. packfile.go has the file.
 
 // cacheHeader says what the entry was made of.
 type cacheHeader struct {
@@ -44,33 +36,6 @@ func requestHeader(req Request) cacheHeader {
 		}
 	}
 	return h
-}
-
-// Provenance is everything a spec was made of, for SameProvenance; nil when that may not be kept, for a sensitive value is in it.
-func Provenance(req Request, s *Spec) []byte {
-	for _, v := range s.Variables {
-		if v == Hidden {
-			return nil
-		}
-	}
-	h := requestHeader(req)
-	h.Reads = s.Reads
-	b, err := json.Marshal(h)
-	if err != nil {
-		return nil
-	}
-	return b
-}
-
-// SameProvenance reports that a request would give the spec that Provenance was taken of: every source is read again and is as
-// it was.
-func SameProvenance(req Request, provenance []byte) bool {
-	var h cacheHeader
-	if json.Unmarshal(provenance, &h) != nil || !h.same(requestHeader(req)) {
-		return false
-	}
-	_, ok := h.Reads.unchanged(req)
-	return ok
 }
 
 // executable tells builds of one version apart.
@@ -96,36 +61,12 @@ func (h cacheHeader) same(o cacheHeader) bool {
 
 // readCache returns the spec that a cache file holds when nothing it was made of has changed; else nil.
 func readCache(ctx context.Context, req Request) (*Spec, hcl.Diagnostics) {
-	if req.Cache == "" {
+	p := OpenPacked(ctx, req)
+	if p == nil {
 		return nil, nil
 	}
-	raw, err := os.ReadFile(req.Cache)
-	if err != nil || len(raw) < len(cacheMagic)+8 || string(raw[:len(cacheMagic)]) != cacheMagic {
-		return nil, nil
-	}
-	rest := raw[len(cacheMagic):]
-	if crc32.Checksum(rest[4:], castagnoli) != binary.LittleEndian.Uint32(rest) {
-		return nil, nil
-	}
-	n := int(binary.LittleEndian.Uint32(rest[4:]))
-	if n > len(rest)-8 {
-		return nil, nil
-	}
-	var h cacheHeader
-	if json.Unmarshal(rest[8:8+n], &h) != nil || !h.same(requestHeader(req)) {
-		return nil, nil
-	}
-	files, ok := h.Reads.unchanged(req)
-	if !ok {
-		return nil, nil
-	}
-	u := &unpacker{s: string(rest[8+n:])}
-	spec := &Spec{Dir: req.Dir, Reads: h.Reads, Files: files, Cached: true}
-	diags := u.spec(spec, sourceOf(ctx, req))
-	if u.bad {
-		return nil, nil
-	}
-	return spec, diags
+	defer p.Close()
+	return p.Spec(nil)
 }
 
 // sourceOf loads the spec from its sources when a place in them is asked for: an error is to be shown.
@@ -201,33 +142,23 @@ func listNow(root, dir string) string {
 	return strings.Join(names, "\n")
 }
 
-// writeCache keeps a spec. It is an optimisation: what goes wrong is not reported. The file's directory must be there.
-func writeCache(req Request, s *Spec, diags hcl.Diagnostics) {
+// writeCache keeps a spec, and reports whether it did. It is an optimisation: what goes wrong is not reported. The file's
+// directory must be there.
+func writeCache(req Request, s *Spec, diags hcl.Diagnostics) bool {
 	if req.Cache == "" {
-		return
-	}
-	p := &packer{}
-	if p.spec(s, diags) != nil {
-		os.Remove(req.Cache)
-		return
+		return false
 	}
 	h := requestHeader(req)
 	h.Reads = s.Reads
-	header, err := json.Marshal(h)
-	if err != nil {
-		return
+	var err error
+	if s.ID, err = writePacked(req.Cache, h, s, diags); err != nil {
+		s.ID = ""
+		if errors.Is(err, errSecret) {
+			os.Remove(req.Cache)
+		}
+		return false
 	}
-	body := binary.LittleEndian.AppendUint32(nil, uint32(len(header)))
-	body = append(append(body, header...), p.b...)
-	out := binary.LittleEndian.AppendUint32([]byte(cacheMagic), crc32.Checksum(body, castagnoli))
-	f, err := os.CreateTemp(filepath.Dir(req.Cache), ".spec-*")
-	if err != nil {
-		return
-	}
-	_, err = f.Write(append(out, body...))
-	if cerr := f.Close(); err != nil || cerr != nil || os.Rename(f.Name(), req.Cache) != nil {
-		os.Remove(f.Name())
-	}
+	return true
 }
 
 func (p *packer) spec(s *Spec, diags hcl.Diagnostics) error {
@@ -253,6 +184,25 @@ func (p *packer) spec(s *Spec, diags hcl.Diagnostics) error {
 			return err
 		}
 	}
+	p.warnings(diags)
+	return nil
+}
+
+// PackDiagnostics writes warnings for UnpackDiagnostics.
+func PackDiagnostics(diags hcl.Diagnostics) []byte {
+	p := &packer{}
+	p.warnings(diags)
+	return p.b
+}
+
+// UnpackDiagnostics reads what PackDiagnostics wrote; false when it is something else.
+func UnpackDiagnostics(b []byte) (hcl.Diagnostics, bool) {
+	u := &unpacker{s: string(b)}
+	diags := u.warnings()
+	return diags, !u.bad
+}
+
+func (p *packer) warnings(diags hcl.Diagnostics) {
 	p.uint(len(diags))
 	for _, d := range diags {
 		x := ExtraOf(d)
@@ -263,7 +213,6 @@ func (p *packer) spec(s *Spec, diags hcl.Diagnostics) error {
 		}
 		p.place(rng)
 	}
-	return p.blocks(s)
 }
 
 func (p *packer) place(r hcl.Range) {
@@ -275,46 +224,7 @@ func (p *packer) place(r hcl.Range) {
 	}
 }
 
-func (p *packer) blocks(s *Spec) error {
-	number := make(map[Addr]int, len(s.Blocks))
-	for i, b := range s.Blocks {
-		number[b.Addr] = i
-	}
-	p.uint(len(s.Blocks))
-	refs := 0
-	for _, b := range s.Blocks {
-		refs += len(b.Refs)
-	}
-	p.uint(refs)
-	for _, b := range s.Blocks {
-		a := &packer{}
-		if err := a.value(b.Attrs()); err != nil {
-			return err
-		}
-		for _, part := range []string{b.Module, b.Family, b.Type, b.Name, b.Key} {
-			p.text(part)
-		}
-		p.text(string(a.b))
-		decl := &packer{}
-		decl.place(b.Decl())
-		p.text(string(decl.b))
-		p.uint(len(b.Refs))
-		for _, r := range b.Refs {
-			p.text(r.At)
-			p.uint(number[r.To])
-			p.text(r.Output)
-			p.text(r.Type)
-		}
-		p.uint(len(b.DependsOn))
-		for _, d := range b.DependsOn {
-			p.uint(number[d])
-		}
-		p.texts(b.Tags)
-	}
-	return nil
-}
-
-func (u *unpacker) spec(s *Spec, source func() *Spec) hcl.Diagnostics {
+func (u *unpacker) spec(s *Spec) hcl.Diagnostics {
 	s.Variables, _ = u.value().(map[string]any)
 	s.Settings.RequiredVersion = u.text()
 	s.Settings.VersionRange = u.place()
@@ -324,6 +234,10 @@ func (u *unpacker) spec(s *Spec, source func() *Spec) hcl.Diagnostics {
 		o.Value = u.value()
 		s.Outputs = append(s.Outputs, o)
 	}
+	return u.warnings()
+}
+
+func (u *unpacker) warnings() hcl.Diagnostics {
 	var diags hcl.Diagnostics
 	for range u.count() {
 		t := append(u.texts(), make([]string, 5)...)
@@ -331,7 +245,6 @@ func (u *unpacker) spec(s *Spec, source func() *Spec) hcl.Diagnostics {
 		*d.Extra.(*Extra) = Extra{Code: t[2], Address: t[3], Suggestion: t[4]}
 		diags = append(diags, d)
 	}
-	u.blocks(s, source)
 	return diags
 }
 
@@ -340,57 +253,6 @@ func (u *unpacker) place() hcl.Range {
 	r.Start = hcl.Pos{Line: u.uint(), Column: u.uint(), Byte: u.uint()}
 	r.End = hcl.Pos{Line: u.uint(), Column: u.uint(), Byte: u.uint()}
 	return r
-}
-
-// blocks reads the blocks. References hold numbers of blocks, which become addresses when all are there.
-func (u *unpacker) blocks(s *Spec, source func() *Spec) {
-	n := u.count()
-	all := make([]Block, n)
-	s.Blocks = make([]*Block, n)
-	var numbers []int
-	refs := make([]Ref, u.count())
-	for i := range all {
-		b := &all[i]
-		s.Blocks[i] = b
-		b.Addr = Addr{Module: u.text(), Family: u.text(), Type: u.text(), Name: u.text(), Key: u.text()}
-		b.packed = &packed{attrs: u.text(), decl: u.text(), source: source}
-		if n := u.count(); n > 0 && n <= len(refs) {
-			b.Refs, refs = refs[:n:n], refs[n:]
-		}
-		for r := range b.Refs {
-			b.Refs[r].At = u.text()
-			numbers = append(numbers, u.uint())
-			b.Refs[r].Output, b.Refs[r].Type = u.text(), u.text()
-		}
-		if deps := u.count(); deps > 0 {
-			b.DependsOn = make([]Addr, deps)
-		}
-		for range b.DependsOn {
-			numbers = append(numbers, u.uint())
-		}
-		b.Tags = u.texts()
-	}
-	next := func() (a Addr) {
-		if len(numbers) == 0 {
-			u.bad = true
-			return a
-		}
-		if numbers[0] < n {
-			a = all[numbers[0]].Addr
-		} else {
-			u.bad = true
-		}
-		numbers = numbers[1:]
-		return a
-	}
-	for i := range all {
-		for r := range all[i].Refs {
-			all[i].Refs[r].To = next()
-		}
-		for d := range all[i].DependsOn {
-			all[i].DependsOn[d] = next()
-		}
-	}
 }
 
 // packed is what a block from a cache decodes when asked for.
@@ -405,8 +267,10 @@ func (p *packed) attributes() map[string]any {
 }
 
 func (p *packed) rangeOf(a Addr, path string, onKey bool) hcl.Range {
-	if b := p.source().Block(a); b != nil {
-		return b.RangeOf(path, onKey)
+	if s := p.source(); s != nil {
+		if b := s.Block(a); b != nil {
+			return b.RangeOf(path, onKey)
+		}
 	}
 	return (&unpacker{s: p.decl}).place()
 }

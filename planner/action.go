@@ -2,6 +2,8 @@ package planner
 
 import (
 	"fmt"
+	"slices"
+	"strconv"
 
 	"mbuild.dev/mbuild/cache"
 	"mbuild.dev/mbuild/lang"
@@ -88,42 +90,72 @@ type Toolchain struct {
 	Platform    string `json:"platform"`    // "linux/amd64"
 }
 
-// Encode returns the canonical encoding of the action, the preimage of its key, given the digest of each input by name.
-// Inputs that the action does not declare are an impossible state and panic, as are missing ones.
-func (a *Action) Encode(inputs map[string]cache.Digest, tc Toolchain) []byte {
-	in := make(map[string]any, len(inputs))
-	for i := range a.Inputs {
-		d, ok := inputs[a.Inputs[i].Name]
-		if !ok || d.IsZero() {
-			panic(fmt.Sprintf("planner: %s encoded without input %q", a.Addr, a.Inputs[i].Name))
+// Encode returns the canonical encoding of the action, the preimage of its key, given the digest of each of a.Inputs. It is the
+// canonical JSON (package value) of a document with the members that AppendEncoded writes. An absent digest is an impossible
+// state and panics.
+func (a *Action) Encode(inputs []cache.Digest, tc Toolchain) []byte {
+	return a.AppendEncoded(make([]byte, 0, 512), inputs, tc)
+}
+
+// AppendEncoded is Encode behind what b holds already. The document is written member by member, in canonical order: building
+// it as a map first would take ten times as long, and keys are most of what a plan of many actions computes.
+func (a *Action) AppendEncoded(b []byte, inputs []cache.Digest, tc Toolchain) []byte {
+	b = append(b, '{')
+	if a.Compute {
+		b = a.member(b, `"backend":`, tc.Fingerprint)
+	}
+	b = a.member(b, `"format":`, ActionFormat)
+	b = a.appendInputs(append(b, `"inputs":{`...), inputs)
+	b = a.member(append(b, `},`...), `"kind":`, a.Kind.Name())
+	b = append(b, `"outputs":[`...)
+	for i := range a.Outputs {
+		if i > 0 {
+			b = append(b, ',')
 		}
-		text, _ := d.MarshalText()
-		in[a.Inputs[i].Name] = string(text)
+		b = a.value(b, a.Outputs[i].Name)
 	}
-	outs := make([]any, len(a.Outputs))
-	for i, o := range a.Outputs {
-		outs[i] = o.Name
-	}
-	doc := map[string]any{
-		"format":  ActionFormat,
-		"kind":    a.Kind.Name(),
-		"version": int64(a.Kind.Version),
-		"params":  a.Params,
-		"inputs":  in,
-		"outputs": outs,
+	b = append(b, `],"params":`...)
+	b = append(a.value(b, a.Params), ',')
+	if a.Host {
+		b = a.member(b, `"platform":`, tc.Platform)
 	}
 	if a.Verb != "" {
-		doc["verb"] = a.Verb
+		b = a.member(b, `"verb":`, a.Verb)
 	}
-	if a.Compute {
-		doc["backend"] = tc.Fingerprint
+	b = strconv.AppendInt(append(b, `"version":`...), int64(a.Kind.Version), 10)
+	return append(b, '}')
+}
+
+// appendInputs writes the members of "inputs", sorted by name.
+func (a *Action) appendInputs(b []byte, inputs []cache.Digest) []byte {
+	var few [8]int
+	order := few[:0]
+	for i := range a.Inputs {
+		order = append(order, i)
 	}
-	if a.Host {
-		doc["platform"] = tc.Platform
+	slices.SortFunc(order, func(i, j int) int { return value.Compare(a.Inputs[i].Name, a.Inputs[j].Name) })
+	for n, i := range order {
+		if inputs[i].IsZero() {
+			panic(fmt.Sprintf("planner: %s encoded without input %q", a.Addr, a.Inputs[i].Name))
+		}
+		if n > 0 {
+			b = append(b, ',')
+		}
+		b = append(a.value(b, a.Inputs[i].Name), ':', '"')
+		b = append(inputs[i].AppendText(b), '"')
 	}
-	enc, err := value.Canonical(doc)
+	return b
+}
+
+// member writes `"name":"text",`.
+func (a *Action) member(b []byte, name, text string) []byte {
+	return append(a.value(append(b, name...), text), ',')
+}
+
+func (a *Action) value(b []byte, v any) []byte {
+	b, err := value.Append(b, v)
 	if err != nil {
 		panic(fmt.Sprintf("planner: %s has parameters without canonical form: %v", a.Addr, err))
 	}
-	return enc
+	return b
 }

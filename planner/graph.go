@@ -83,7 +83,7 @@ func Lower(spec *lang.Spec, table *Table) (*Graph, hcl.Diagnostics) {
 			failed[addr] = true
 			continue
 		}
-		l := &Lowering{Block: b, Kind: kind, graph: g, bound: map[string]Source{}, static: map[string]any{}}
+		l := &Lowering{Block: b, Kind: kind, graph: g}
 		d := kind.Lower(l)
 		diags = append(diags, d...)
 		if d.HasErrors() {

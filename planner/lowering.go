@@ -134,11 +134,19 @@ func (l *Lowering) Bind(output string, a *Action, name string) {
 		panic(fmt.Sprintf("planner: kind %s binds %q, which it does not declare", l.Kind.Name(), output))
 	}
 	a.Visible = true
+	if l.bound == nil {
+		l.bound = map[string]Source{}
+	}
 	l.bound[output] = Source{Action: a, Output: name}
 }
 
 // Provide publishes a value for the planning of blocks that refer to the output (see Static).
-func (l *Lowering) Provide(output string, static any) { l.static[output] = static }
+func (l *Lowering) Provide(output string, static any) {
+	if l.static == nil {
+		l.static = map[string]any{}
+	}
+	l.static[output] = static
+}
 
 // Artifact asks for an output to be written to a path of the project once the action is done and its gates have passed.
 func (l *Lowering) Artifact(a *Action, output, file string) {
@@ -173,6 +181,9 @@ func blockOf(to string) string {
 
 // attrAt walks a dotted path through maps; list elements are numbers ("layer.2.units").
 func attrAt(attrs map[string]any, p string) any {
+	if !strings.Contains(p, ".") {
+		return attrs[p]
+	}
 	var v any = attrs
 	for _, part := range strings.Split(p, ".") {
 		switch t := v.(type) {

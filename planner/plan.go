@@ -30,9 +30,9 @@ type Reason struct {
 type Step struct {
 	*Action
 	Status   Status
-	Key      cache.ActionKey // zero exactly when Status is Unknown or Blocked
-	PriorKey cache.ActionKey // key at the last apply; zero if there was none
-	Inputs   map[string]cache.Digest
+	Key      cache.ActionKey     // zero exactly when Status is Unknown or Blocked
+	PriorKey cache.ActionKey     // key at the last apply; zero if there was none
+	Inputs   []cache.Digest      // by position in Action.Inputs; nil when Key is zero
 	Result   *cache.ActionResult // of a Cached step, and of one that is built again because its bytes are gone
 	Reasons  []Reason
 	Estimate Estimate
@@ -85,7 +85,11 @@ type Plan struct {
 	Steps     []*Step      // by action index; nil where the targets do not want the action
 	Blocks    []*BlockStep // wanted blocks in address order
 	Drift     []Drift
-	Summary   Summary
+	Summary   Summary // Beyond included
+
+	// Beyond counts the actions of the spec that are not in Graph, for nothing that they depend on has changed since a plan
+	// found them cached.
+	Beyond int
 }
 
 // Empty reports that an apply would change nothing.

@@ -16,13 +16,13 @@ func (p *Plan) explain(ctx context.Context, req Request) {
 		if s == nil {
 			continue
 		}
-		s.PriorKey = req.Last.key(s.Addr)
+		s.PriorKey, _ = req.Last.Keys(s.Addr)
 		s.Estimate = p.estimate(s)
 		if s.Status != Build || len(s.Reasons) > 0 {
 			continue
 		}
 		s.Reasons = Changes(ctx, req.Store, s, s.PriorKey, req.Toolchain)
-		if req.Last.interrupted(s.Addr) && len(s.Reasons) == 1 && s.Reasons[0].Code == "new" {
+		if len(s.Reasons) == 1 && s.Reasons[0].Code == "new" && req.Last.Interrupted(s.Addr) {
 			s.Reasons[0].Code = "interrupted"
 		}
 	}
@@ -165,9 +165,10 @@ func equal(a, b any) bool {
 }
 
 // blockReasons says what changed in the block as the user wrote it, then what came from outside it.
-func blockReasons(b *BlockStep, last *Record) []Reason {
+func blockReasons(b *BlockStep, last Past) []Reason {
 	var rs []Reason
-	if prior, ok := last.block(b.Block.Addr); ok {
+	if prior, ok := last.Attrs(b.Block.Addr); ok {
+		prior = plain(prior).(map[string]any)
 		rs = diffValue("attribute", "", prior, plainAttrs(b.Block))
 	}
 	for _, s := range b.Steps {

@@ -8,8 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/hcl/v2"
@@ -20,11 +20,15 @@ import (
 
 // FileStat is what the stat cache remembers of a source file: while size, mtime and inode stay, so does the digest.
 type FileStat struct {
-	Size    int64  `json:"size"`
-	ModTime int64  `json:"mtime"` // nanoseconds since 1970
-	Inode   uint64 `json:"inode"`
-	Digest  string `json:"digest"`
-	Seen    int64  `json:"seen"` // when the digest was taken, nanoseconds since 1970
+	ModTime int64 // nanoseconds since 1970
+	Inode   uint64
+	Digest  cache.Digest // with the size
+	Seen    int64        // when the digest was taken, nanoseconds since 1970
+}
+
+// is reports that a file still has the size, time and inode that were seen.
+func (f FileStat) is(info fs.FileInfo) bool {
+	return info.Size() == f.Digest.Size() && info.ModTime().UnixNano() == f.ModTime && inode(info) == f.Inode
 }
 
 // racy is how much older than its digest a file's mtime must be for the stat cache to trust it: a file written again
@@ -34,28 +38,24 @@ const racy = 50 * time.Millisecond
 // Ripe reports that the file's time tells whether it changed after its digest was taken.
 func (f FileStat) Ripe() bool { return f.ModTime+int64(racy) < f.Seen }
 
-// AllUnchanged holds n files against what is known of them, in parallel; false when one differs. at gives the k-th file.
-func AllUnchanged(n int, at func(k int) (path string, known FileStat, ok bool)) bool {
-	var changed atomic.Bool
+// Changed holds n files below dir against what is known of them, in parallel, and returns the numbers of those that are not, or
+// may not be, as they were. at gives the k-th file.
+func Changed(dir string, n int, at func(k int) (path string, known FileStat)) []int {
+	workers := max(1, min(runtime.GOMAXPROCS(0), n/64))
+	found := make([][]int, workers)
 	var wg sync.WaitGroup
-	workers := min(runtime.GOMAXPROCS(0), n)
 	for w := range workers {
 		wg.Go(func() {
-			for k := w; k < n && !changed.Load(); k += workers {
-				path, known, ok := at(k)
-				if !ok {
-					changed.Store(true)
-					return
-				}
-				info, err := os.Stat(path)
-				if err != nil || info.Size() != known.Size || info.ModTime().UnixNano() != known.ModTime || inode(info) != known.Inode {
-					changed.Store(true)
+			for k := n * w / workers; k < n*(w+1)/workers; k++ {
+				path, known := at(k)
+				if info, err := os.Stat(filepath.Join(dir, filepath.FromSlash(path))); err != nil || !known.is(info) || !known.Ripe() {
+					found[w] = append(found[w], k)
 				}
 			}
 		})
 	}
 	wg.Wait()
-	return !changed.Load()
+	return slices.Concat(found...)
 }
 
 // Snapshot is the content of the source tree as a plan saw it.
@@ -67,17 +67,17 @@ type Snapshot struct {
 
 // TakeSnapshot digests the files in parallel, reading only those that the stat cache does not vouch for. A file that is
 // missing, a directory or unreadable is a diagnostic at the attribute that named it.
-func TakeSnapshot(ctx context.Context, dir string, files []SourceFile, known map[string]FileStat) (*Snapshot, hcl.Diagnostics) {
+func TakeSnapshot(ctx context.Context, dir string, files []SourceFile, known func(path string) (FileStat, bool)) (*Snapshot, hcl.Diagnostics) {
 	s := &Snapshot{Dir: dir, Files: make(map[string]cache.Digest, len(files)), Stats: make(map[string]FileStat, len(files))}
 	stats := make([]FileStat, len(files))
-	digests := make([]cache.Digest, len(files))
 	errs := make([]error, len(files))
 	var wg sync.WaitGroup
 	workers := min(runtime.GOMAXPROCS(0), len(files))
 	for w := range workers {
 		wg.Go(func() {
 			for i := w; i < len(files); i += workers {
-				stats[i], digests[i], errs[i] = statFile(ctx, dir, files[i].Path, known[files[i].Path])
+				was, _ := known(files[i].Path)
+				stats[i], errs[i] = statFile(ctx, dir, files[i].Path, was)
 			}
 		})
 	}
@@ -88,7 +88,7 @@ func TakeSnapshot(ctx context.Context, dir string, files []SourceFile, known map
 			diags = append(diags, sourceError(f, errs[i]))
 			continue
 		}
-		s.Files[f.Path], s.Stats[f.Path] = digests[i], stats[i]
+		s.Files[f.Path], s.Stats[f.Path] = stats[i].Digest, stats[i]
 	}
 	return s, diags
 }
@@ -96,46 +96,36 @@ func TakeSnapshot(ctx context.Context, dir string, files []SourceFile, known map
 // Unchanged reports whether the file still is what the snapshot saw. It trusts size, mtime and inode.
 func (s *Snapshot) Unchanged(path string) bool {
 	info, err := os.Stat(filepath.Join(s.Dir, filepath.FromSlash(path)))
-	if err != nil {
-		return false
-	}
-	st := s.Stats[path]
-	return info.Size() == st.Size && info.ModTime().UnixNano() == st.ModTime && inode(info) == st.Inode
+	return err == nil && s.Stats[path].is(info)
 }
 
 var errIsDirectory = errors.New("is a directory, not a file")
 
-func statFile(ctx context.Context, dir, path string, known FileStat) (FileStat, cache.Digest, error) {
+func statFile(ctx context.Context, dir, path string, known FileStat) (FileStat, error) {
 	full := filepath.Join(dir, filepath.FromSlash(path))
 	info, err := os.Stat(full)
 	if err != nil {
-		return FileStat{}, cache.Digest{}, err
+		return FileStat{}, err
 	}
 	if info.IsDir() {
-		return FileStat{}, cache.Digest{}, errIsDirectory
+		return FileStat{}, errIsDirectory
 	}
-	st := FileStat{Size: info.Size(), ModTime: info.ModTime().UnixNano(), Inode: inode(info), Seen: time.Now().UnixNano()}
-	if known.Digest != "" && known.Size == st.Size && known.ModTime == st.ModTime && known.Inode == st.Inode && known.Ripe() {
-		if d, err := cache.ParseDigest(known.Digest, st.Size); err == nil {
-			return known, d, nil
-		}
+	if !known.Digest.IsZero() && known.is(info) && known.Ripe() {
+		return known, nil
 	}
-	d, err := digestFile(ctx, full)
-	if err != nil {
-		return FileStat{}, cache.Digest{}, err
-	}
-	st.Digest, st.Size = d.String(), d.Size()
-	return st, d, nil
+	st := FileStat{ModTime: info.ModTime().UnixNano(), Inode: inode(info), Seen: time.Now().UnixNano()}
+	st.Digest, err = digestFile(ctx, full, info.Size())
+	return st, err
 }
 
-func digestFile(ctx context.Context, path string) (cache.Digest, error) {
+func digestFile(ctx context.Context, path string, size int64) (cache.Digest, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return cache.Digest{}, err
 	}
 	defer f.Close()
 	h := cache.NewHasher()
-	buf := make([]byte, 1<<18)
+	buf := make([]byte, min(size+1, 1<<18)) // one more, to see the end at once
 	for {
 		if err := ctx.Err(); err != nil {
 			return cache.Digest{}, err

@@ -28,6 +28,7 @@ func (b *BlockStep) sum() {
 
 // sum counts the plan's steps.
 func (p *Plan) sum() {
+	p.Summary.Cached = p.Beyond
 	for _, s := range p.Steps {
 		if s != nil {
 			p.Summary.Add(s.Status)

@@ -14,10 +14,11 @@ type Request struct {
 	Snapshot  *Snapshot
 	Store     cache.Store
 	Toolchain Toolchain
-	Last      *Record  // nil when the project has no memory
+	Last      Past     // nil stands for NoPast
 	Targets   []string // block addresses; none wants everything
 	Replace   []string // block addresses whose actions run even though they are cached
 	NoCache   bool     // every action runs
+	Beyond    int      // see Plan
 }
 
 // Make walks the graph in topological order. An action whose inputs are known has a key and is looked up; what it gave
@@ -26,6 +27,9 @@ type Request struct {
 // A second pass asks for bytes. Records are enough to plan by, but an output that is bound to a block, and an input of an
 // action that will run, must really be there; where bytes are gone, their producer is built again.
 func Make(ctx context.Context, req Request) (*Plan, error) {
+	if req.Last == nil {
+		req.Last = NoPast{}
+	}
 	wanted, missing := req.Graph.Wanted(req.Targets)
 	if len(missing) > 0 {
 		return nil, fmt.Errorf("-target names no block of this spec: %s", quoteAll(missing))
@@ -34,14 +38,18 @@ func Make(ctx context.Context, req Request) (*Plan, error) {
 	if len(missing) > 0 {
 		return nil, fmt.Errorf("-replace names no block of this spec: %s", quoteAll(missing))
 	}
-	p := &Plan{Graph: req.Graph, Snapshot: req.Snapshot, Toolchain: req.Toolchain, Steps: make([]*Step, len(req.Graph.Actions))}
+	p := &Plan{Graph: req.Graph, Snapshot: req.Snapshot, Toolchain: req.Toolchain, Steps: make([]*Step, len(req.Graph.Actions)), Beyond: req.Beyond}
+	steps := make([]Step, len(req.Graph.Actions))
+	var buf []byte
 	for i, a := range req.Graph.Actions {
 		if !wanted[i] {
 			continue
 		}
-		s := &Step{Action: a}
+		s := &steps[i]
+		s.Action = a
 		p.Steps[i] = s
-		if err := p.probe(ctx, req, s, forced[i] || req.NoCache); err != nil {
+		var err error
+		if buf, err = p.probe(ctx, req, s, forced[i] || req.NoCache, buf[:0]); err != nil {
 			return nil, err
 		}
 	}
@@ -53,20 +61,21 @@ func Make(ctx context.Context, req Request) (*Plan, error) {
 	return p, nil
 }
 
-// probe decides the status of one step from those of its dependencies.
-func (p *Plan) probe(ctx context.Context, req Request, s *Step, force bool) error {
+// probe decides the status of one step from those of its dependencies. buf is for its encoding.
+func (p *Plan) probe(ctx context.Context, req Request, s *Step, force bool, buf []byte) ([]byte, error) {
 	if st, why := p.held(s.Action); st != "" {
 		s.Status, s.Reasons = st, why
-		return nil
+		return buf, nil
 	}
-	s.Inputs = make(map[string]cache.Digest, len(s.Action.Inputs))
-	for _, in := range s.Action.Inputs {
-		s.Inputs[in.Name] = p.digestOf(in.Source)
+	s.Inputs = make([]cache.Digest, len(s.Action.Inputs))
+	for i := range s.Action.Inputs {
+		s.Inputs[i] = p.digestOf(s.Action.Inputs[i].Source)
 	}
-	s.Key = cache.KeyOf(s.Encode(s.Inputs, req.Toolchain))
+	buf = s.AppendEncoded(buf, s.Inputs, req.Toolchain)
+	s.Key = cache.KeyOf(buf)
 	if force {
 		s.Status, s.Reasons = Build, []Reason{{Code: "forced"}}
-		return nil
+		return buf, nil
 	}
 	res, err := req.Store.Lookup(ctx, s.Key)
 	switch {
@@ -75,9 +84,9 @@ func (p *Plan) probe(ctx context.Context, req Request, s *Step, force bool) erro
 	case errors.Is(err, cache.ErrNotFound):
 		s.Status = Build
 	default:
-		return fmt.Errorf("looking up %s: %w", s.Addr, err)
+		return buf, fmt.Errorf("looking up %s: %w", s.Addr, err)
 	}
-	return nil
+	return buf, nil
 }
 
 // held returns Blocked or Unknown, with the reasons, when something the action depends on keeps it from having a key.

@@ -33,10 +33,18 @@ type WitnessFile struct {
 
 const tailSize = 256
 
-// Witness looks at every byte's place of some outputs; nil when not all are there.
-func (s *Store) Witness(ctx context.Context, outputs []cache.Output) (*Witness, error) {
+// Witness looks at every byte's place of some outputs, and vouches for them and for what before vouched for, which may be nil and
+// must hold; an error when not all are there.
+func (s *Store) Witness(ctx context.Context, before *Witness, outputs []cache.Output) (*Witness, error) {
 	w := &Witness{Dir: s.dir}
-	seen := map[cache.Digest]bool{}
+	if before != nil {
+		w.Files = before.Files
+	}
+	files := make(map[string]bool, len(w.Files))
+	for _, f := range w.Files {
+		files[f.Name] = true
+	}
+	seen := make(map[cache.Digest]bool, len(outputs))
 	add := func(_ string, d cache.Digest) error {
 		if seen[d] {
 			return nil
@@ -46,8 +54,8 @@ func (s *Store) Witness(ctx context.Context, outputs []cache.Output) (*Witness, 
 		if !ok || p.file && !s.sound(d, p) {
 			return cache.ErrNotFound
 		}
-		if p.file {
-			w.Files = append(w.Files, WitnessFile{Name: strings.TrimPrefix(s.blobPath(d), s.dir+string(filepath.Separator)), Size: p.size, ModTime: p.mtime, Inode: p.inode})
+		if name := strings.TrimPrefix(s.blobPath(d), s.dir+string(filepath.Separator)); p.file && !files[name] {
+			w.Files = append(w.Files, WitnessFile{Name: name, Size: p.size, ModTime: p.mtime, Inode: p.inode})
 		}
 		return nil
 	}

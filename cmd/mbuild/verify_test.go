@@ -10,6 +10,7 @@ import (
 
 	"mbuild.dev/mbuild/cache"
 	"mbuild.dev/mbuild/cache/disk"
+	"mbuild.dev/mbuild/planner/project"
 	"mbuild.dev/mbuild/stdlib/artifact/safetensors"
 )
 
@@ -94,28 +95,14 @@ func tree(t *testing.T, dir string) string {
 // tamper records another result for an action: one value of one file of its output is changed.
 func tamper(t *testing.T, dir, store, address, output, file string) {
 	ctx := context.Background()
-	var doc struct {
-		Data struct {
-			Actions map[string]struct{ Key string }
-		}
-	}
-	b, err := os.ReadFile(filepath.Join(dir, ".mbuild", "last.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := json.Unmarshal(b, &doc); err != nil {
-		t.Fatal(err)
-	}
+	memory := project.Open(dir)
+	defer memory.Close()
 	s, err := disk.Open(store)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	if a, ok := doc.Data.Actions[address]; ok {
-		key, err := cache.ParseActionKey(a.Key)
-		if err != nil {
-			t.Fatal(err)
-		}
+	if key, _ := memory.Keys(address); !key.IsZero() {
 		res, err := s.Lookup(ctx, key)
 		if err != nil {
 			t.Fatal(err)

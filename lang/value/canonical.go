@@ -23,6 +23,12 @@ import (
 // maps are left out. Equal normal forms give equal bytes. v is brought to normal form first.
 func Canonical(v any) ([]byte, error) { return appendValue(nil, v, 0) }
 
+// Append is Canonical behind what b holds already.
+func Append(b []byte, v any) ([]byte, error) { return appendValue(b, v, 0) }
+
+// Compare orders strings as the keys of canonical JSON are: by UTF-16 code units.
+func Compare(a, b string) int { return compareUTF16(a, b) }
+
 func appendValue(b []byte, v any, depth int) ([]byte, error) {
 	if depth > maxDepth {
 		return nil, ErrDepth

@@ -1,54 +1,63 @@
-// Package project keeps what a working directory remembers between runs, in .mbuild: the last keys (for reasons), the stat
-// cache of source files, and the state of written artifacts.
+// Package project keeps what a working directory remembers between runs, in .mbuild: the memory of the last plan (memory.go), the
+// blocks as they were last applied, and what an apply is about to run.
 //
 // Everything in it is disposable. A file that is missing, damaged or from another version is as good as empty: plans lose
-// reasons and applies re-read sources, and nothing is rebuilt for that. Files are replaced in one step, so that two runs on
-// one project can only lose each other's memory, never see half of it.
+// reasons and speed, and nothing is rebuilt for that. Files are replaced in one step, so that two runs on one project can
+// only lose each other's memory, never see half of it.
 package project
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
+	"mbuild.dev/mbuild/cache"
+	"mbuild.dev/mbuild/lang"
 	"mbuild.dev/mbuild/planner"
 )
 
 // Dir is the name of the directory below the spec's.
 const Dir = ".mbuild"
 
-// Project is the memory of one working directory.
+// The files in it.
+const (
+	appliedFile = "applied.spec"
+	runningFile = "running"
+
+	// SpecFile is the cache of the evaluated spec, which package lang writes.
+	SpecFile = "spec.cache"
+)
+
+// Project is the memory of one working directory. It is the planner.Past of its plans.
 type Project struct {
-	Record    *planner.Record
-	Stats     map[string]planner.FileStat
-	Artifacts map[string]planner.ArtifactState
-	Warnings  []string // what could not be read, in words for the user
+	Memory   *Memory  // nil when there is none
+	Warnings []string // what could not be read, in words for the user
 
-	dir string
+	dir     string
+	applied *lang.Packed // opened when first asked for
+	asked   bool
+	running map[string]bool
 }
 
-type document[T any] struct {
-	Version int `json:"version"`
-	Data    T   `json:"data"`
-}
-
-const version = 2
-
-// Open reads the memory of the project whose spec lies in dir.
+// Open reads the memory of the project whose spec lies in dir. Close it.
 func Open(dir string) *Project {
-	p := &Project{dir: filepath.Join(dir, Dir), Record: planner.NewRecord(),
-		Stats: map[string]planner.FileStat{}, Artifacts: map[string]planner.ArtifactState{}}
-	read(p, "stat.json", &p.Stats)
-	read(p, "artifacts.json", &p.Artifacts)
-	rec := planner.NewRecord()
-	read(p, "last.json", rec)
-	if rec.Actions != nil && rec.Blocks != nil {
-		p.Record = rec
+	p := &Project{dir: filepath.Join(dir, Dir)}
+	var err error
+	p.Memory, err = readMemory(p.Path(memoryFile))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		p.Warnings = append(p.Warnings, fmt.Sprintf("%s/%s cannot be used: %v; going on without it.", Dir, memoryFile, err))
 	}
 	return p
+}
+
+// Close lets go of open files.
+func (p *Project) Close() {
+	if p.applied != nil {
+		p.applied.Close()
+	}
 }
 
 // Prepare makes the directory of the project's memory, for those who write into it before anything is saved. A project that
@@ -61,36 +70,112 @@ func Prepare(dir string) {
 // Path returns a path inside .mbuild.
 func (p *Project) Path(name string) string { return filepath.Join(p.dir, name) }
 
-func read[T any](p *Project, name string, into *T) {
-	data, err := os.ReadFile(p.Path(name))
-	if err != nil {
-		if !errors.Is(err, fs.ErrNotExist) {
-			p.Warnings = append(p.Warnings, fmt.Sprintf("%s/%s cannot be read (%v); going on without it.", Dir, name, err))
-		}
+// Keys implements planner.Past.
+func (p *Project) Keys(addr string) (last, prior cache.ActionKey) {
+	if p.Memory == nil {
 		return
 	}
-	var doc document[T]
-	if err := json.Unmarshal(data, &doc); err != nil || doc.Version != version {
-		p.Warnings = append(p.Warnings, fmt.Sprintf("%s/%s is damaged or from another version; going on without it.", Dir, name))
+	i, ok := p.Memory.Action(addr)
+	if !ok {
 		return
 	}
-	*into = doc.Data
+	return p.Memory.Keys(i)
 }
 
-// SaveStats keeps the stat cache.
-func (p *Project) SaveStats() error { return write(p, "stat.json", p.Stats) }
+// Attrs implements planner.Past.
+func (p *Project) Attrs(addr lang.Addr) (map[string]any, bool) {
+	if !p.asked {
+		p.asked = true
+		p.applied = lang.ReadPacked(p.Path(appliedFile))
+	}
+	if p.applied == nil {
+		return nil, false
+	}
+	return p.applied.Attrs(addr)
+}
 
-// SaveRecord keeps the last keys.
-func (p *Project) SaveRecord() error { return write(p, "last.json", *p.Record) }
+// Interrupted implements planner.Past.
+func (p *Project) Interrupted(addr string) bool {
+	if p.running == nil {
+		p.running = map[string]bool{}
+		text, _ := os.ReadFile(p.Path(runningFile)) // it is not there unless an apply was killed
+		for a := range strings.Lines(string(text)) {
+			p.running[strings.TrimSuffix(a, "\n")] = true
+		}
+	}
+	return p.running[addr]
+}
 
-// SaveArtifacts keeps the state of written artifacts.
-func (p *Project) SaveArtifacts() error { return write(p, "artifacts.json", p.Artifacts) }
+// Begin notes which actions an apply is about to run, so that a later plan can tell that it was killed.
+func (p *Project) Begin(plan *planner.Plan) {
+	var b strings.Builder
+	for _, s := range plan.Steps {
+		if s != nil && s.Status == planner.Build {
+			b.WriteString(s.Addr)
+			b.WriteByte('\n')
+		}
+	}
+	if b.Len() > 0 {
+		_ = p.write(runningFile, []byte(b.String())) // without it, a reason is "new" where it might be "interrupted"
+	}
+}
 
-func write[T any](p *Project, name string, data T) error {
-	enc, err := json.Marshal(document[T]{Version: version, Data: data})
+// End notes that the apply has come to its end.
+func (p *Project) End() { os.Remove(p.Path(runningFile)) }
+
+// Save keeps the memory.
+func (p *Project) Save() error {
+	parts, err := p.Memory.encode()
 	if err != nil {
 		return err
 	}
+	return p.write(memoryFile, parts...)
+}
+
+// KeepApplied remembers the attributes of the blocks that an apply has finished. whole says that these are all blocks of a spec
+// whose cache is as it was evaluated: the cache is then what is kept.
+func (p *Project) KeepApplied(blocks []*lang.Block, whole bool) error {
+	if whole {
+		return p.linkApplied()
+	}
+	if len(blocks) == 0 {
+		return nil
+	}
+	all := map[lang.Addr]*lang.Block{}
+	if old := lang.ReadPacked(p.Path(appliedFile)); old != nil {
+		defer old.Close()
+		if s, _ := old.Spec(nil); s != nil {
+			for _, b := range s.Blocks {
+				all[b.Addr] = b
+			}
+		}
+	}
+	for _, b := range blocks {
+		all[b.Addr] = b
+	}
+	return lang.WriteApplied(p.Path(appliedFile), all)
+}
+
+// linkApplied makes the cache of the spec the memory of what was applied: a second name of one file, which is never changed,
+// only replaced.
+func (p *Project) linkApplied() error {
+	from, err := os.Stat(p.Path(SpecFile))
+	if err != nil {
+		return err
+	}
+	if to, err := os.Stat(p.Path(appliedFile)); err == nil && os.SameFile(from, to) {
+		return nil
+	}
+	tmp := p.Path(appliedFile + ".new")
+	os.Remove(tmp)
+	if err := os.Link(p.Path(SpecFile), tmp); err != nil {
+		return err
+	}
+	return os.Rename(tmp, p.Path(appliedFile))
+}
+
+// write replaces a file in one step.
+func (p *Project) write(name string, parts ...[]byte) error {
 	if err := p.ensure(); err != nil {
 		return err
 	}
@@ -99,11 +184,15 @@ func write[T any](p *Project, name string, data T) error {
 		return err
 	}
 	defer os.Remove(f.Name())
-	if _, err := f.Write(enc); err != nil {
-		f.Close()
-		return err
+	for _, b := range parts {
+		if err == nil {
+			_, err = f.Write(b)
+		}
 	}
-	if err := f.Close(); err != nil {
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	if err != nil {
 		return err
 	}
 	return os.Rename(f.Name(), p.Path(name))

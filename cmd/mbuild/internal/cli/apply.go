@@ -17,6 +17,7 @@ import (
 	"mbuild.dev/mbuild/executor"
 	"mbuild.dev/mbuild/executor/worker"
 	"mbuild.dev/mbuild/planner"
+	"mbuild.dev/mbuild/planner/project"
 )
 
 func (a *app) applyCmd() *cobra.Command {
@@ -38,19 +39,20 @@ func (a *app) applyCmd() *cobra.Command {
 				a.dir, a.vars, a.varFiles, f.targets, f.replace = saved.Dir, saved.Vars, saved.VarFiles, saved.Targets, saved.Replace
 			}
 			start := time.Now()
-			if saved == nil {
-				if res := a.idle(f); res != nil {
-					a.view().Result(res)
-					a.code = exitCode(res, false)
-					return nil
-				}
-			}
+			f.whole, f.apply = a.json || a.verbose || saved != nil, true
 			w, err := a.makePlan(cmd.Context(), f)
 			if interrupted(cmd.Context(), err) {
 				a.code = exitInterrupted
 			}
 			if err != nil {
 				return a.failEarly(start, err)
+			}
+			if w.idle {
+				res := w.unchanged(start)
+				a.view().Diagnostics(w.diags, nil)
+				a.view().Result(res)
+				a.code = exitCode(res, false)
+				return reported(a.code)
 			}
 			if w.plan == nil {
 				return a.failDiagnostics(start, w)
@@ -101,8 +103,12 @@ func (a *app) approve(w *work, given bool) error {
 func (a *app) run(ctx context.Context, w *work, f planFlags, opts executor.Options) error {
 	pool := worker.NewPool()
 	defer pool.Close()
-	project := executor.NewArtifacts(a.dir, w.project.Artifacts)
-	opts.Kinds, opts.Store, opts.Runner, opts.Record, opts.Project, opts.Scratch = a.kinds, w.store, pool, w.project.Record, project, w.store.Scratch()
+	var known map[string]planner.ArtifactState
+	if m := w.project.Memory; m != nil {
+		known = m.Artifacts
+	}
+	arts := executor.NewArtifacts(a.dir, known)
+	opts.Kinds, opts.Store, opts.Runner, opts.Project, opts.Scratch = a.kinds, w.store, pool, arts, w.store.Scratch()
 	var finish func(*executor.Result)
 	if a.json {
 		opts.Events, finish = a.jsonEvents(w.plan)
@@ -110,59 +116,26 @@ func (a *app) run(ctx context.Context, w *work, f planFlags, opts executor.Optio
 		live := a.view().Live(w.plan, w.spec.Files)
 		opts.Events, finish = live.Event, live.Close
 	}
-	w.remember(true)
+	w.project.Begin(w.plan)
 	res, diags := executor.Apply(ctx, w.plan, opts)
-	w.project.Artifacts = project.Known()
-	if len(res.Artifacts) > 0 {
-		if err := w.project.SaveArtifacts(); err != nil {
-			fmt.Fprintf(a.stderr, "Warning: %v\n", err)
-		}
+	w.merge(res)
+	if w.project.Memory == nil {
+		w.project.Memory = &project.Memory{}
 	}
-	w.remember(false)
-	a.rememberIdle(ctx, w, f, res)
+	w.project.Memory.Artifacts = arts.Known()
+	a.rememberApply(context.WithoutCancel(ctx), w, f, res)
+	w.project.End()
 	a.code = exitCode(res, diags.HasErrors())
 	finish(res)
-	if a.code != exitOK {
-		return errReported
-	}
-	return nil
+	return reported(a.code)
 }
 
-// remember keeps the record: what is about to run before an apply, so that an interrupted one can be told from new work, and
-// the keys after it. Where nothing ran nothing changes.
-func (w *work) remember(before bool) {
-	r := w.project.Record
-	if before {
-		if w.plan.Summary.Build+w.plan.Summary.Unknown == 0 {
-			return
-		}
-		r.Running = nil
-		for _, s := range w.plan.Steps {
-			if s != nil && s.Status == planner.Build {
-				r.Running = append(r.Running, s.Addr)
-			}
-		}
-		w.project.SaveRecord()
-		return
+// reported is the error of a command that has said how it ended.
+func reported(code int) error {
+	if code == exitOK {
+		return nil
 	}
-	changed := w.plan.Summary.Build+w.plan.Summary.Unknown > 0 || w.stale()
-	r.Running = nil
-	for _, b := range w.plan.Blocks {
-		changed = r.Keep(b.Block) || changed
-	}
-	if changed {
-		w.project.SaveRecord()
-	}
-}
-
-// stale reports that an action is not in the record as it is now: its block was renamed, or applied by another project.
-func (w *work) stale() bool {
-	for _, s := range w.plan.Steps {
-		if s != nil && s.PriorKey != s.Key {
-			return true
-		}
-	}
-	return false
+	return errReported
 }
 
 func exitCode(res *executor.Result, failed bool) int {

@@ -22,19 +22,23 @@ func (a *app) driftCmd() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if w.plan == nil {
+			var drift []planner.Drift
+			switch {
+			case w.plan != nil:
+				drift = w.plan.Drift
+			case !w.idle:
 				return a.report(w.spec, w.diags)
 			}
-			if len(w.plan.Drift) > 0 {
+			if len(drift) > 0 {
 				a.code = exitChanges
 			}
 			if a.json {
-				return a.writeJSON(map[string]any{"format_version": "1.0", "drift": nonNil(w.plan.Drift)})
+				return a.writeJSON(map[string]any{"format_version": "1.0", "drift": nonNil(drift)})
 			}
-			for _, d := range w.plan.Drift {
+			for _, d := range drift {
 				fmt.Fprintf(a.stdout, "%s  %s  %s\n", d.Path, d.Block, d.Change)
 			}
-			if len(w.plan.Drift) == 0 {
+			if len(drift) == 0 {
 				fmt.Fprintln(a.stdout, "No drift.")
 			}
 			return nil

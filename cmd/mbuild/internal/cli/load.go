@@ -27,7 +27,7 @@ import (
 // request says where the spec is and what its variables are.
 func (a *app) request() (lang.Request, error) {
 	r := lang.Request{Dir: a.dir, Kinds: a.kinds.Planner, Std: stdlib.Modules, VarFiles: a.varFiles, Env: os.LookupEnv,
-		Version: Version, Cache: filepath.Join(a.dir, ".mbuild", "spec.cache")}
+		Version: Version, Cache: filepath.Join(a.dir, project.Dir, project.SpecFile)}
 	for _, v := range a.vars {
 		name, val, ok := strings.Cut(v, "=")
 		if !ok {
@@ -55,86 +55,16 @@ func (a *app) load(ctx context.Context) (*lang.Spec, *planner.Graph, hcl.Diagnos
 	return spec, graph, append(diags, d...), nil
 }
 
-// work is a plan with what it was made of.
-type work struct {
-	spec    *lang.Spec
-	plan    *planner.Plan
-	project *project.Project
-	store   *disk.Store
-	diags   hcl.Diagnostics
-}
-
-// planFlags are the flags that plan and apply share.
-type planFlags struct {
-	targets []string
-	replace []string
-	noCache bool
-}
-
-// makePlan loads, takes the snapshot and plans. Diagnostics with errors leave plan nil.
-func (a *app) makePlan(ctx context.Context, f planFlags) (*work, error) {
-	if hasSpec(a.dir) {
-		project.Prepare(a.dir)
-	}
-	spec, graph, diags, err := a.load(ctx)
-	if err != nil {
-		return nil, err
-	}
-	w := &work{spec: spec, diags: diags}
-	if diags.HasErrors() {
-		return w, nil
-	}
-	tc, err := a.toolchain(spec)
-	if err != nil {
-		return nil, err
-	}
-	w.project = project.Open(a.dir)
-	for _, text := range w.project.Warnings {
-		fmt.Fprintf(a.stderr, "Warning: %s\n", text)
-	}
-	if w.store, err = openStore(); err != nil {
-		return nil, err
-	}
-	snap, d := planner.TakeSnapshot(ctx, a.dir, graph.Files, w.project.Stats)
-	w.diags = append(w.diags, d...)
-	if d.HasErrors() {
-		return w, nil
-	}
-	if changed(w.project.Stats, snap.Stats) {
-		w.project.Stats = snap.Stats
-		w.project.SaveStats() // a read-only project only loses time
-	}
-	w.plan, err = planner.Make(ctx, planner.Request{Graph: graph, Snapshot: snap, Store: w.store, Toolchain: tc,
-		Last: w.project.Record, Targets: f.targets, Replace: f.replace, NoCache: f.noCache})
-	if err != nil {
-		return nil, err
-	}
-	w.plan.FindDrift(w.project.Artifacts)
-	return w, nil
-}
-
 // hasSpec reports that a directory holds a spec file: nothing is written into others.
 func hasSpec(dir string) bool {
 	entries, _ := os.ReadDir(dir)
 	return slices.ContainsFunc(entries, func(e os.DirEntry) bool { return lang.IsSpecFile(e.Name()) })
 }
 
-func changed(a, b map[string]planner.FileStat) bool {
-	if len(a) != len(b) {
-		return true
-	}
-	for k, v := range b {
-		if a[k] != v {
-			return true
-		}
-	}
-	return false
-}
-
 // toolchain is the backend that was asked for: -backend, MBUILD_BACKEND, the spec, go.
-func (a *app) toolchain(spec *lang.Spec) (planner.Toolchain, error) {
+func (a *app) toolchain(spec string) (planner.Toolchain, error) {
 	name := mlx.Go
-	for _, n := range []string{a.backend, os.Getenv("MBUILD_BACKEND"), spec.Settings.Backend} {
+	for _, n := range []string{a.backend, os.Getenv("MBUILD_BACKEND"), spec} {
 		if n != "" {
 			name = n
 			break
@@ -142,6 +72,18 @@ func (a *app) toolchain(spec *lang.Spec) (planner.Toolchain, error) {
 	}
 	fp, err := mlx.Fingerprint(name)
 	return planner.Toolchain{Backend: name, Fingerprint: fp, Platform: runtime.GOOS + "/" + runtime.GOARCH}, err
+}
+
+// storeDir is where the store is, "" when that cannot be said.
+func storeDir() string {
+	if dir := os.Getenv("MBUILD_CACHE"); dir != "" {
+		return dir
+	}
+	base, err := os.UserCacheDir()
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(base, "mbuild")
 }
 
 // openStore opens $MBUILD_CACHE, else the user's cache directory.

@@ -18,7 +18,7 @@ func (a *app) outputCmd() *cobra.Command {
 		Long:  "output prints the values of the spec's output blocks. A reference prints as the digest of what it names, when that is built.",
 		Args:  cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			w, err := a.makePlan(cmd.Context(), planFlags{})
+			w, err := a.makePlan(cmd.Context(), planFlags{whole: true})
 			if err != nil {
 				return err
 			}

@@ -23,15 +23,15 @@ func (a *app) planCmd() *cobra.Command {
 		Long:  "plan evaluates the spec, asks the store for every result whose inputs are known, and says for each block whether it is\ncached, what would run, and what changed. It changes nothing.",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if out == "" {
-				if res := a.idle(f); res != nil {
-					a.view().Idle(res.Cached, "")
-					return nil
-				}
-			}
+			f.whole = a.json || a.verbose || out != ""
 			w, err := a.makePlan(cmd.Context(), f)
 			if err != nil {
 				return err
+			}
+			if w.idle {
+				a.view().Diagnostics(w.diags, nil)
+				a.view().Idle(w.project.Memory.Actions(), "")
+				return nil
 			}
 			if w.plan == nil {
 				if a.json {
@@ -57,6 +57,7 @@ func (a *app) planCmd() *cobra.Command {
 			}
 			a.view().Diagnostics(w.diags, w.spec.Files)
 			a.view().Plan(w.plan)
+			a.rememberPlan(cmd.Context(), w, f)
 			if out != "" {
 				fmt.Fprintf(a.stdout, "\nWritten to %s. To run exactly this: mbuild apply %s\n", out, out)
 			}

@@ -24,7 +24,7 @@ func (a *app) showCmd() *cobra.Command {
 			if _, err := os.Stat(args[0]); err == nil {
 				return a.showPlanFile(args[0])
 			}
-			w, err := a.makePlan(cmd.Context(), planFlags{})
+			w, err := a.makePlan(cmd.Context(), planFlags{about: args})
 			if err != nil {
 				return err
 			}

@@ -35,7 +35,7 @@ func (a *app) verifyCmd() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			w, err := a.makePlan(cmd.Context(), planFlags{targets: args})
+			w, err := a.makePlan(cmd.Context(), planFlags{targets: args, whole: true})
 			if err != nil {
 				return err
 			}
@@ -82,7 +82,7 @@ func (a *app) verify(ctx context.Context, w *work, targets []string, share float
 	defer top.Close()
 	over := cache.Overlay{Top: top, Base: w.store, Hidden: func(k cache.ActionKey) bool { return chosen[k] != nil }}
 	plan, err := planner.Make(ctx, planner.Request{Graph: w.plan.Graph, Snapshot: w.plan.Snapshot, Store: over, Toolchain: w.plan.Toolchain,
-		Last: planner.NewRecord(), Targets: targets})
+		Targets: targets})
 	if err != nil {
 		return err
 	}

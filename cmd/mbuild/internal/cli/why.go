@@ -18,7 +18,7 @@ func (a *app) whyCmd() *cobra.Command {
 			"For a block that is cached it explains its last change. ADDRESS is a block, or one of its actions: train.supervised.base/segment[3].",
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			w, err := a.makePlan(cmd.Context(), planFlags{})
+			w, err := a.makePlan(cmd.Context(), planFlags{about: args})
 			if err != nil {
 				return err
 			}
@@ -58,7 +58,7 @@ func why(ctx context.Context, w *work, b *planner.BlockStep, s *planner.Step) *c
 	doc := &contract.Why{Address: s.Addr, Status: s.Status, Key: contract.Key(s.Key), PriorKey: contract.Key(s.PriorKey),
 		Changes: append([]planner.Reason{}, s.Reasons...), Upstream: []contract.Upstream{}}
 	if s.Status == planner.Cached {
-		prior := w.project.Record.Prior(s.Addr)
+		_, prior := w.project.Keys(s.Addr)
 		if prior.IsZero() {
 			return doc
 		}

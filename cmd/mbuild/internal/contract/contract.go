@@ -157,10 +157,10 @@ func ActionOf(p *planner.Plan, s *planner.Step) Action {
 	a := Action{Address: s.Addr, Block: s.Block.Addr.String(), Kind: s.Kind.Name(), KindVersion: s.Kind.Version, Status: s.Status,
 		Key: key(s.Key), PriorKey: key(s.PriorKey), Reasons: reasons(s.Reasons), Inputs: map[string]Input{}, Outputs: map[string]Output{},
 		Estimate: s.Estimate, Range: declRange(s.Block)}
-	for _, in := range s.Action.Inputs {
+	for i, in := range s.Action.Inputs {
 		x := Input{From: in.Source.String()}
-		if d, ok := s.Inputs[in.Name]; ok {
-			x.Digest = text(d.String())
+		if s.Inputs != nil {
+			x.Digest = text(s.Inputs[i].String())
 		}
 		a.Inputs[in.Name] = x
 	}
