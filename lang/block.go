@@ -209,7 +209,7 @@ func (l *loader) check(b *Block, k *schema.Kind, raw map[string]any) bool {
 		return false
 	}
 	b.attrs, _ = attrs.(map[string]any)
-	collectRefs(b, b.attrs, "")
+	l.collectRefs(b, b.attrs, "")
 	return true
 }
 

@@ -10,26 +10,38 @@ import (
 )
 
 // collectRefs lists the references that are left in the normalised attributes: these are the block's edges.
-func collectRefs(b *Block, v any, path string) {
+func (l *loader) collectRefs(b *Block, v any, path string) {
 	switch t := v.(type) {
 	case value.Ref:
 		i := len(t.To) - 1
 		for t.To[i] != '.' {
 			i--
 		}
-		to, err := ParseAddr(t.To[:i])
-		if err == nil {
+		if to, ok := l.addrOf(t.To[:i]); ok {
 			b.Refs = append(b.Refs, Ref{At: path, To: to, Output: t.To[i+1:], Type: t.Type})
 		}
 	case []any:
 		for i, e := range t {
-			collectRefs(b, e, joinPath(path, strconv.Itoa(i)))
+			l.collectRefs(b, e, joinPath(path, strconv.Itoa(i)))
 		}
 	case map[string]any:
 		for _, k := range keys(t) {
-			collectRefs(b, t[k], joinPath(path, k))
+			l.collectRefs(b, t[k], joinPath(path, k))
 		}
 	}
+}
+
+// addrOf parses an address; many references lead to one block.
+func (l *loader) addrOf(s string) (Addr, bool) {
+	a, ok := l.addrs[s]
+	if !ok {
+		var err error
+		if a, err = ParseAddr(s); err != nil {
+			return Addr{}, false
+		}
+		l.addrs[s] = a
+	}
+	return a, true
 }
 
 func joinPath(path, k string) string {

@@ -64,10 +64,14 @@ type loader struct {
 	root     interface{ warn() }
 	read     Reads
 	position atomic.Pointer[hcl.Range] // where the evaluation stands
+
+	traversals map[hcl.Expression][]hcl.Traversal // see variablesOf
+	addrs      map[string]Addr                    // see addrOf
 }
 
 func newLoader(req Request) *loader {
 	return &loader{req: req, sources: map[string]*source{}, off: map[Addr]bool{}, reported: map[string]bool{}, read: newReads(),
+		traversals: map[hcl.Expression][]hcl.Traversal{}, addrs: map[string]Addr{},
 		spec: &Spec{Dir: req.Dir, Variables: map[string]any{}, Files: map[string]*hcl.File{}}}
 }
 

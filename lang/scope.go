@@ -43,7 +43,7 @@ func (m *module) eval(e hcl.Expression, s scope) (cty.Value, bool) {
 // evalMarked evaluates an expression; sensitive parts of the result are marked.
 func (m *module) evalMarked(e hcl.Expression, s scope) (cty.Value, bool) {
 	m.at(e.Range())
-	vars := e.Variables()
+	vars := m.variablesOf(e)
 	ctx := &hcl.EvalContext{Functions: m.functions}
 	if len(vars) > 0 {
 		ctx.Variables = make(map[string]cty.Value, len(vars))
@@ -67,6 +67,16 @@ func (m *module) evalMarked(e hcl.Expression, s scope) (cty.Value, bool) {
 		return cty.NilVal, false
 	}
 	return v, v.IsWhollyKnown()
+}
+
+// variablesOf is e.Variables(), which walks the expression, once for all instances of a block.
+func (l *loader) variablesOf(e hcl.Expression) []hcl.Traversal {
+	vars, ok := l.traversals[e]
+	if !ok {
+		vars = e.Variables()
+		l.traversals[e] = vars
+	}
+	return vars
 }
 
 // tree collects the values that an expression names, by path of at most four names.

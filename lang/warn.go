@@ -66,7 +66,7 @@ func (l *loader) warnBlocks() {
 	}
 	for _, o := range l.spec.Outputs {
 		out := &Block{}
-		collectRefs(out, o.Value, "")
+		l.collectRefs(out, o.Value, "")
 		for _, r := range out.Refs {
 			found = true
 			need(r.To)
