@@ -12,6 +12,7 @@ import (
 	"syscall"
 
 	"mbuild.dev/mbuild/cache"
+	"mbuild.dev/mbuild/cache/vfs"
 )
 
 // Format is the version of the layout that this package reads and writes.
@@ -23,66 +24,110 @@ const smallLimit = 64 << 10
 // Store is a store on disk. It is safe for concurrent use by goroutines and processes.
 type Store struct {
 	dir      string
-	log      *os.File
-	locks    *os.File // nil when read-only
+	fs       vfs.FS
+	locks    vfs.File // nil when read-only
 	readOnly bool
 
 	mu      sync.Mutex
-	end     int64 // how far the log has been read
-	blobs   map[[32]byte]place
-	results map[cache.ActionKey]place
-	held    map[int64]chan struct{} // lock bytes this process holds
+	log     vfs.File
+	id      logID
+	end     int64                     // how far the log has been read
+	index   *index                    // of the log's beginning; nil when there is none
+	blobs   map[[32]byte]place        // what the log says after what the index covers
+	results map[cache.ActionKey]place // likewise
+	held    map[int64]chan struct{}   // lock bytes this process holds
 }
 
 // place is where something is: in the log, or (file) in blobs/ with the identity it had when it was hashed.
 type place struct {
 	offset int64 // of the payload
 	length int32
-	size   int64
 	file   bool
+	lost   bool // a tombstone over what the index has
+	size   int64
 	mtime  int64
 	inode  uint64
+	boot   uint64
 }
 
 // Open opens the store in a directory and makes it when there is none. Where the directory may not be written, the store is
 // read-only: Put and Record give cache.ErrReadOnly. A store of a later format gives cache.ErrFormat.
-func Open(dir string) (*Store, error) { return openAs(dir, false) }
+func Open(dir string) (*Store, error) { return openAs(vfs.OS, dir, false) }
 
-func openAs(dir string, readOnly bool) (*Store, error) {
-	s := &Store{dir: dir, readOnly: readOnly, blobs: map[[32]byte]place{}, results: map[cache.ActionKey]place{}, held: map[int64]chan struct{}{}}
+// OpenOn is Open on another file system.
+func OpenOn(fsys vfs.FS, dir string) (*Store, error) { return openAs(fsys, dir, false) }
+
+func openAs(fsys vfs.FS, dir string, readOnly bool) (*Store, error) {
+	s := &Store{dir: dir, fs: fsys, readOnly: readOnly, held: map[int64]chan struct{}{}}
 	if err := s.checkFormat(); err != nil {
 		return nil, err
 	}
 	var err error
 	if !s.readOnly {
-		s.log, err = os.OpenFile(s.path("log"), os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o644)
-		if err == nil {
-			s.locks, err = os.OpenFile(s.path("locks"), os.O_RDWR|os.O_CREATE, 0o644)
+		s.locks, err = s.fs.OpenFile(s.path("locks"), os.O_RDWR|os.O_CREATE, 0o644)
+		if isReadOnly(err) {
+			s.readOnly, err = true, nil
 		}
-		s.readOnly = isReadOnly(err)
 	}
-	if s.readOnly {
-		s.log, err = os.Open(s.path("log"))
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("opening the store %s: it is empty and may not be written: %w", dir, cache.ErrReadOnly)
-		}
+	if err == nil {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		err = s.reload()
 	}
 	if err != nil {
+		s.close()
+		if errors.Is(err, cache.ErrReadOnly) {
+			return nil, err
+		}
 		return nil, fmt.Errorf("opening the store %s: %w", dir, wrap(err))
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if err := s.readOn(); err != nil {
-		s.Close()
-		return nil, fmt.Errorf("reading the store %s: %w", dir, err)
 	}
 	return s, nil
 }
 
+// reload opens the log, takes its index when there is one, and reads what the index does not cover. The caller holds mu.
+func (s *Store) reload() error {
+	s.blobs, s.results, s.end, s.id = map[[32]byte]place{}, map[cache.ActionKey]place{}, 0, logID{}
+	if s.log != nil {
+		s.log.Close()
+	}
+	if s.index != nil {
+		s.index.close()
+	}
+	s.log, s.index = nil, nil
+	var err error
+	if !s.readOnly {
+		s.log, err = s.fs.OpenFile(s.path("log"), os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o644)
+		s.readOnly = isReadOnly(err)
+	}
+	if s.readOnly {
+		s.log, err = vfs.Open(s.fs, s.path("log"))
+		if errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("opening the store %s: it is empty and may not be written: %w", s.dir, cache.ErrReadOnly)
+		}
+	}
+	if err != nil {
+		s.log = nil
+		return err
+	}
+	if err := s.begin(); err != nil {
+		return err
+	}
+	if s.index = s.openIndex(); s.index != nil {
+		s.end = s.index.covered
+	}
+	if err := s.readOn(); err != nil {
+		return err
+	}
+	if s.end-s.covered() > 4*indexEvery {
+		s.writeIndex() // a process that was killed left much to read: the next one shall not read it again
+	}
+	return nil
+}
+
 // checkFormat reads the format file, or makes the directories and the file.
 func (s *Store) checkFormat() error {
-	text, err := os.ReadFile(s.path("format"))
-	if err == nil {
+	text, err := vfs.ReadFile(s.fs, s.path("format"))
+	if err == nil && len(text) > 0 {
 		num, ok := strings.CutPrefix(strings.TrimSpace(string(text)), "mbuild store ")
 		n, err := strconv.Atoi(num)
 		if !ok || err != nil {
@@ -93,38 +138,49 @@ func (s *Store) checkFormat() error {
 		}
 		return nil
 	}
-	if !errors.Is(err, fs.ErrNotExist) {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("opening the store %s: %w", s.dir, err)
 	}
 	if s.readOnly {
 		return fmt.Errorf("opening the store %s: it is empty and may not be written: %w", s.dir, cache.ErrReadOnly)
 	}
 	for _, d := range []string{"blobs", "tmp"} {
-		if err := os.MkdirAll(s.path(d), 0o755); err != nil {
+		if err := s.fs.MkdirAll(s.path(d), 0o755); err != nil {
 			return fmt.Errorf("making the store %s: %w", s.dir, wrap(err))
 		}
 	}
-	tmp, err := os.CreateTemp(s.path("tmp"), "format-")
-	if err != nil {
+	if err := vfs.WriteFile(s.fs, s.path("tmp"), s.path("format"), fmt.Appendf(nil, "mbuild store %d\n", Format), 0o644); err != nil {
 		return fmt.Errorf("making the store %s: %w", s.dir, wrap(err))
 	}
-	_, err = fmt.Fprintf(tmp, "mbuild store %d\n", Format)
-	tmp.Chmod(0o644)
-	if cerr := tmp.Close(); err == nil {
-		err = cerr
-	}
-	if err == nil {
-		err = os.Rename(tmp.Name(), s.path("format"))
-	}
-	return wrap(err)
+	return nil
 }
 
-// Close lets go of the files. The store must not be used afterwards.
+// Close lets go of the files. The store must not be used afterwards. When much was added since the index was written, it writes
+// a new one, so that the next process need not read it.
 func (s *Store) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.log != nil && s.end-s.covered() > indexEvery {
+		s.writeIndex()
+	}
+	return s.close()
+}
+
+func (s *Store) close() error {
 	if s.locks != nil {
 		s.locks.Close()
+		s.locks = nil
 	}
-	return s.log.Close()
+	if s.index != nil {
+		s.index.close()
+		s.index = nil
+	}
+	if s.log == nil {
+		return nil
+	}
+	err := s.log.Close()
+	s.log = nil
+	return err
 }
 
 // Dir is the directory of the store.
