@@ -110,6 +110,9 @@ type ActionKey struct{ d Digest }
 // KeyOf is the key of an encoded action. There is no other way to compute one.
 func KeyOf(encoded []byte) ActionKey { return ActionKey{Sum(encoded)} }
 
+// KeyFrom is the key whose preimage has a digest: stores keep keys as digests.
+func KeyFrom(preimage Digest) ActionKey { return ActionKey{preimage} }
+
 // ParseActionKey reads what MarshalText wrote.
 func ParseActionKey(s string) (ActionKey, error) {
 	var k ActionKey

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"mbuild.dev/mbuild/cache"
@@ -16,7 +17,9 @@ import (
 )
 
 // Format is the version of the layout that this package reads and writes.
-const Format = 1
+const Format = 2
+
+var formatText = fmt.Appendf(nil, "mbuild store %d\n", Format)
 
 // smallLimit is the size from which a blob is a file of its own.
 const smallLimit = 64 << 10
@@ -26,28 +29,20 @@ type Store struct {
 	dir      string
 	fs       vfs.FS
 	locks    vfs.File // nil when read-only
-	readOnly bool
+	readOnly bool     // does not change once the store is open
+	opened   bool
 
-	mu      sync.Mutex
-	log     vfs.File
-	id      logID
-	end     int64                     // how far the log has been read
-	index   *index                    // of the log's beginning; nil when there is none
-	blobs   map[[32]byte]place        // what the log says after what the index covers
-	results map[cache.ActionKey]place // likewise
-	held    map[int64]chan struct{}   // lock bytes this process holds
-}
+	mu     sync.RWMutex
+	log    *view
+	id     logID
+	end    int64        // how far the log has been read
+	index  *index       // of the log's beginning; nil when there is none
+	tail   table        // of what the index does not cover
+	out    batch        // what is being appended; kept for its room
+	looked atomic.Int64 // until when nobody needs to look for what others have appended, since epoch
 
-// place is where something is: in the log, or (file) in blobs/ with the identity it had when it was hashed.
-type place struct {
-	offset int64 // of the payload
-	length int32
-	file   bool
-	lost   bool // a tombstone over what the index has
-	size   int64
-	mtime  int64
-	inode  uint64
-	boot   uint64
+	held    sync.Mutex
+	holders map[int64]chan struct{} // key locks that this process has
 }
 
 // Open opens the store in a directory and makes it when there is none. Where the directory may not be written, the store is
@@ -58,7 +53,7 @@ func Open(dir string) (*Store, error) { return openAs(vfs.OS, dir, false) }
 func OpenOn(fsys vfs.FS, dir string) (*Store, error) { return openAs(fsys, dir, false) }
 
 func openAs(fsys vfs.FS, dir string, readOnly bool) (*Store, error) {
-	s := &Store{dir: dir, fs: fsys, readOnly: readOnly, held: map[int64]chan struct{}{}}
+	s := &Store{dir: dir, fs: fsys, readOnly: readOnly, holders: map[int64]chan struct{}{}}
 	if err := s.checkFormat(); err != nil {
 		return nil, err
 	}
@@ -70,58 +65,14 @@ func openAs(fsys vfs.FS, dir string, readOnly bool) (*Store, error) {
 		}
 	}
 	if err == nil {
-		s.mu.Lock()
-		defer s.mu.Unlock()
 		err = s.reload()
 	}
 	if err != nil {
 		s.close()
-		if errors.Is(err, cache.ErrReadOnly) {
-			return nil, err
-		}
 		return nil, fmt.Errorf("opening the store %s: %w", dir, wrap(err))
 	}
+	s.opened = true
 	return s, nil
-}
-
-// reload opens the log, takes its index when there is one, and reads what the index does not cover. The caller holds mu.
-func (s *Store) reload() error {
-	s.blobs, s.results, s.end, s.id = map[[32]byte]place{}, map[cache.ActionKey]place{}, 0, logID{}
-	if s.log != nil {
-		s.log.Close()
-	}
-	if s.index != nil {
-		s.index.close()
-	}
-	s.log, s.index = nil, nil
-	var err error
-	if !s.readOnly {
-		s.log, err = s.fs.OpenFile(s.path("log"), os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o644)
-		s.readOnly = isReadOnly(err)
-	}
-	if s.readOnly {
-		s.log, err = vfs.Open(s.fs, s.path("log"))
-		if errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("opening the store %s: it is empty and may not be written: %w", s.dir, cache.ErrReadOnly)
-		}
-	}
-	if err != nil {
-		s.log = nil
-		return err
-	}
-	if err := s.begin(); err != nil {
-		return err
-	}
-	if s.index = s.openIndex(); s.index != nil {
-		s.end = s.index.covered
-	}
-	if err := s.readOn(); err != nil {
-		return err
-	}
-	if s.end-s.covered() > 4*indexEvery {
-		s.writeIndex() // a process that was killed left much to read: the next one shall not read it again
-	}
-	return nil
 }
 
 // checkFormat reads the format file, or makes the directories and the file.
@@ -132,6 +83,9 @@ func (s *Store) checkFormat() error {
 		n, err := strconv.Atoi(num)
 		if !ok || err != nil {
 			return fmt.Errorf("%s is no store of mbuild: its file \"format\" says %.40q: %w", s.dir, text, cache.ErrFormat)
+		}
+		if n < Format && !s.readOnly {
+			return s.writeFormat() // what format 1 has is read as it is; those who know only that shall not read what comes now
 		}
 		if n > Format {
 			return fmt.Errorf("the store %s has format %d, and this mbuild knows formats up to %d: use a newer mbuild, or another store with MBUILD_CACHE: %w", s.dir, n, Format, cache.ErrFormat)
@@ -149,10 +103,15 @@ func (s *Store) checkFormat() error {
 			return fmt.Errorf("making the store %s: %w", s.dir, wrap(err))
 		}
 	}
-	if err := vfs.WriteFile(s.fs, s.path("tmp"), s.path("format"), fmt.Appendf(nil, "mbuild store %d\n", Format), 0o644); err != nil {
+	return s.writeFormat()
+}
+
+func (s *Store) writeFormat() error {
+	err := vfs.WriteFile(s.fs, s.path("tmp"), s.path("format"), formatText, 0o644)
+	if err != nil && !isReadOnly(err) {
 		return fmt.Errorf("making the store %s: %w", s.dir, wrap(err))
 	}
-	return nil
+	return nil // in a directory that may not be written, what follows finds out whether there is anything to read
 }
 
 // Close lets go of the files. The store must not be used afterwards. When much was added since the index was written, it writes
@@ -160,7 +119,7 @@ func (s *Store) checkFormat() error {
 func (s *Store) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.log != nil && s.end-s.covered() > indexEvery {
+	if s.log != nil && s.indexDue() {
 		s.writeIndex()
 	}
 	return s.close()
@@ -171,16 +130,7 @@ func (s *Store) close() error {
 		s.locks.Close()
 		s.locks = nil
 	}
-	if s.index != nil {
-		s.index.close()
-		s.index = nil
-	}
-	if s.log == nil {
-		return nil
-	}
-	err := s.log.Close()
-	s.log = nil
-	return err
+	return s.closeLog()
 }
 
 // Dir is the directory of the store.
@@ -206,6 +156,8 @@ func wrap(err error) error {
 	switch {
 	case err == nil:
 		return nil
+	case errors.Is(err, cache.ErrReadOnly):
+		return err
 	case errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT):
 		return fmt.Errorf("%w (%w)", cache.ErrNoSpace, err)
 	case isReadOnly(err):

@@ -1,61 +1,76 @@
 package disk
 
 import (
-	"bytes"
 	"crypto/rand"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"io"
+	"io/fs"
 	"os"
+	"time"
 
 	"mbuild.dev/mbuild/cache"
+	"mbuild.dev/mbuild/cache/vfs"
 )
 
-const headerSize = 56
-
-var magic = []byte("MBR1")
-
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
-
-// The types of records.
-const (
-	recordBlob   = 1
-	recordResult = 2
-	recordFile   = 3
-	recordLost   = 4
-	recordHead   = 5
-)
-
-// maxPayload bounds a record, so that a damaged length cannot ask for gigabytes.
-const maxPayload = 1 << 30
-
-// logID tells a log from the one that took its place: the sum of its head record. A log without a head has the zero one.
+// logID tells a log from the one that took its place: the sum of its head record. A log without a sound head has the zero one.
 type logID [32]byte
 
-type record struct {
-	kind    byte
-	digest  cache.Digest
-	payload []byte
+func newHead() record {
+	var id logID
+	rand.Read(id[:])
+	return record{kind: recordHead, digest: cache.NewDigest(id, 0)}
 }
 
-func (r record) size() int64 { return int64(headerSize + len(r.payload)) }
+// reload opens the log, takes its index when there is one, and reads what the index does not cover. The caller holds mu.
+func (s *Store) reload() error {
+	s.closeLog()
+	f, err := s.openLog()
+	if err != nil {
+		return err
+	}
+	s.log = openView(f, 0)
+	if err := s.begin(); err != nil {
+		return err
+	}
+	if s.index = s.openIndex(); s.index != nil {
+		s.end = s.index.covered
+	}
+	if err := s.readOn(); err != nil {
+		return err
+	}
+	s.log.remap(s.end)
+	if s.indexDue() {
+		s.writeIndex() // a process that was killed left much to read: the next one shall not read it again
+	}
+	return nil
+}
 
-// appendTo adds the encoding of the record to b.
-func (r record) appendTo(b []byte) []byte {
-	at := len(b)
-	b = append(b, make([]byte, headerSize)...)
-	h := b[at:]
-	copy(h, magic)
-	h[4] = r.kind
-	binary.LittleEndian.PutUint64(h[8:], uint64(r.digest.Size()))
-	sum := r.digest.Bytes()
-	copy(h[16:], sum[:])
-	binary.LittleEndian.PutUint32(h[48:], uint32(len(r.payload)))
-	crc := crc32.Update(crc32.Checksum(h[:52], castagnoli), castagnoli, r.payload)
-	binary.LittleEndian.PutUint32(h[52:], crc)
-	return append(b, r.payload...)
+func (s *Store) openLog() (vfs.File, error) {
+	if !s.readOnly {
+		f, err := s.fs.OpenFile(s.path("log"), os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o644)
+		if !isReadOnly(err) || s.opened {
+			return f, err
+		}
+		s.readOnly = true
+	}
+	f, err := vfs.Open(s.fs, s.path("log"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("it is empty and may not be written: %w", cache.ErrReadOnly)
+	}
+	return f, err
+}
+
+// closeLog lets go of the log and of everything known about it. The caller holds mu.
+func (s *Store) closeLog() error {
+	s.closeIndex()
+	s.tail, s.end, s.id = table{}, 0, logID{}
+	if s.log == nil {
+		return nil
+	}
+	err := s.log.Close()
+	s.log = nil
+	return err
 }
 
 // begin reads the id of the log; an empty log gets a head first. The caller holds mu.
@@ -63,8 +78,7 @@ func (s *Store) begin() error {
 	head := make([]byte, headerSize)
 	_, err := s.log.ReadAt(head, 0)
 	if err == io.EOF && !s.readOnly {
-		err = s.writeHead()
-		if err == nil {
+		if err = s.writeHead(); err == nil {
 			_, err = s.log.ReadAt(head, 0)
 		}
 	}
@@ -78,274 +92,241 @@ func (s *Store) begin() error {
 }
 
 func (s *Store) writeHead() error {
-	if err := flock(s.log); err != nil {
+	if err := s.log.Lock(); err != nil {
 		return fmt.Errorf("locking the log: %w", err)
 	}
-	defer funlock(s.log)
-	if info, err := s.log.Stat(); err != nil || info.Size() > 0 {
+	defer s.log.Unlock()
+	if info, err := s.log.Stat(); err != nil || info.Size > 0 {
 		return err // another process was first
 	}
-	_, err := s.log.Write(newHead().appendTo(nil))
+	_, err := s.log.Write(newHead().seal(nil))
 	return err
 }
 
-func newHead() record {
-	var id logID
-	rand.Read(id[:])
-	return record{kind: recordHead, digest: cache.NewDigest(id, 0)}
+// batch is records on their way into the log, sealed, with where each begins.
+type batch struct {
+	bytes []byte
+	marks []mark
 }
 
-// append writes records to the log, in one write, and notes them. The caller holds mu.
-func (s *Store) append(records ...record) error {
+type mark struct {
+	prefix uint64
+	at     int
+}
+
+func (b *batch) add(r record) {
+	b.marks = append(b.marks, mark{prefix(r.digest.Bytes(), r.kind == recordResult), len(b.bytes)})
+	b.bytes = r.seal(b.bytes)
+}
+
+func (b *batch) reset() { b.bytes, b.marks = b.bytes[:0], b.marks[:0] }
+
+// append writes a batch to the log, in one write, and notes what is in it. The caller holds mu.
+func (s *Store) append(b *batch) error {
 	if s.readOnly {
 		return cache.ErrReadOnly
 	}
-	if err := s.lockLog(); err != nil {
+	if len(b.bytes) == 0 {
+		return nil
+	}
+	at, err := s.lockLog()
+	if err != nil {
 		return err
 	}
-	defer funlock(s.log)
-	if err := s.readOn(); err != nil { // what others appended meanwhile
-		return fmt.Errorf("reading the log: %w", err)
-	}
-	info, err := s.log.Stat()
-	if err != nil {
-		return fmt.Errorf("appending to the log: %w", err)
-	}
-	var n int64
-	for _, r := range records {
-		n += r.size()
-	}
-	b := make([]byte, 0, n)
-	for _, r := range records {
-		b = r.appendTo(b)
-	}
-	if _, err := s.log.Write(b); err != nil {
+	defer s.log.Unlock()
+	if _, err := s.log.Write(b.bytes); err != nil {
 		return fmt.Errorf("appending to the log: %w", wrap(err))
 	}
-	at := info.Size()
-	for _, r := range records {
-		s.note(r, at+headerSize)
-		at += r.size()
+	for _, m := range b.marks {
+		s.tail.put(m.prefix, at+int64(m.at))
 	}
-	if s.end == info.Size() { // else a torn record lies between, and the next reader passes over it
-		s.end = at
-	}
+	s.end = at + int64(len(b.bytes))
 	return nil
 }
 
-// lockLog locks the log for appending: the one that lies in the store now, should GC have replaced it. The caller holds mu.
-func (s *Store) lockLog() error {
+// lockLog locks the log for appending: the one that lies in the store now, should GC have replaced it. It reads what others have
+// appended and returns where the log ends; what lies before and could not be read is torn, and stays so. The caller holds mu.
+func (s *Store) lockLog() (end int64, err error) {
 	for {
-		if err := flock(s.log); err != nil {
-			return fmt.Errorf("locking the log: %w", err)
+		if err := s.log.Lock(); err != nil {
+			return 0, fmt.Errorf("locking the log: %w", err)
 		}
-		if !s.replaced() {
-			return nil
+		info, err := s.log.Stat()
+		if err == nil && info.Links > 0 {
+			if info.Size != s.end {
+				err = s.readTo(info.Size)
+			}
+			if err == nil {
+				return info.Size, nil
+			}
 		}
-		funlock(s.log)
-		if err := s.reload(); err != nil {
-			return fmt.Errorf("reading the log: %w", err)
+		s.log.Unlock()
+		if err == nil {
+			err = s.reload()
 		}
-		if s.readOnly {
-			return cache.ErrReadOnly
+		if err != nil {
+			return 0, fmt.Errorf("reading the log: %w", wrap(err))
 		}
 	}
 }
 
-// replaced reports that another file has taken the place of the log. The caller holds mu.
-func (s *Store) replaced() bool {
-	here, err1 := s.log.Stat()
-	there, err2 := s.fs.Stat(s.path("log"))
-	return err1 == nil && (err2 != nil || !os.SameFile(here, there))
-}
+// staleAfter is how long the store goes on without looking whether others have appended to the log.
+const staleAfter = time.Millisecond
 
-// Refresh makes the store see everything that other processes have added.
+var epoch = time.Now()
+
+// stale reports that it is time to look again.
+func (s *Store) stale() bool { return int64(time.Since(epoch)) > s.looked.Load() }
+
+// Refresh makes the store see everything that other processes have added. Without it that takes a millisecond at most.
 func (s *Store) Refresh() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.replaced() {
-		return s.reload()
-	}
-	return s.readOn()
-}
-
-// window is how much of the log is read at once.
-const window = 16 << 20
-
-// readOn reads what was appended to the log since the last time, by this process or others. The caller holds mu.
-func (s *Store) readOn() error {
-	info, err := s.log.Stat()
+	here, err := s.log.Stat()
 	if err != nil {
-		return err
+		return fmt.Errorf("looking at the log: %w", err)
 	}
-	if info.Size() < s.end { // the log was cut: start over
-		if s.index != nil {
-			s.index.close()
-			s.index = nil
+	if there, err := s.fs.Stat(s.path("log")); here.Links == 0 || err == nil && there.Inode != here.Inode {
+		if err := s.reload(); err != nil {
+			return fmt.Errorf("reading the log: %w", wrap(err))
 		}
-		s.end = 0
-		clear(s.blobs)
-		clear(s.results)
-	}
-	if info.Size() == s.end {
 		return nil
 	}
-	return scan(s.log, s.end, info.Size(), func(r record, offset int64) {
-		s.note(r, offset)
-		s.end = offset + int64(len(r.payload))
-	})
-}
-
-// scan calls f for each sound record between two offsets of a log; offset is that of its payload, which is only valid during the
-// call. A torn or damaged record is passed over to the next one that checks out.
-func scan(log io.ReaderAt, from, to int64, f func(r record, offset int64)) error {
-	buf := make([]byte, 0, min(window, to-from))
-	for base := from; base < to; {
-		n := min(int64(window), to-base)
-		for {
-			if int64(cap(buf)) < n {
-				buf = make([]byte, 0, n)
-			}
-			buf = buf[:n]
-			got, err := log.ReadAt(buf, base)
-			if err != nil && !errors.Is(err, io.EOF) {
-				return err
-			}
-			buf = buf[:got]
-			if int64(got) < n {
-				to = base + int64(got) // it was cut meanwhile
-			}
-			// A record longer than the window: read all of it.
-			if need := firstLength(buf); need <= int64(len(buf)) || base+need > to {
-				break
-			}
-			n = firstLength(buf)
-		}
-		at, last := 0, base+int64(len(buf)) >= to
-		for at < len(buf) {
-			r, n := parse(buf[at:])
-			if n > 0 {
-				f(r, base+int64(at)+headerSize)
-				at += n
-				continue
-			}
-			if !last && at > 0 && (len(buf)-at < headerSize || firstLength(buf[at:]) > int64(len(buf)-at)) {
-				break // it may go on in the next window
-			}
-			next := bytes.Index(buf[at+1:], magic) // a torn or damaged record: go on at the next that checks out
-			if next < 0 {
-				if last {
-					return nil // it may be the beginning of one that is being written: look again next time
-				}
-				at = max(at+1, len(buf)-len(magic)+1)
-				break
-			}
-			at += 1 + next
-		}
-		if at == 0 {
-			return nil
-		}
-		base += int64(at)
+	if err := s.readOn(); err != nil {
+		return fmt.Errorf("reading the log: %w", err)
+	}
+	if s.end-int64(len(s.log.data)) > indexEvery {
+		s.log.remap(s.end)
 	}
 	return nil
 }
 
-// firstLength is the length of the record at the start of b, as its header says; 0 when there is no header.
-func firstLength(b []byte) int64 {
-	if len(b) < headerSize || !bytes.Equal(b[:4], magic) {
-		return 0
+// readOn reads what was appended to the log since the last time, by this process or others. The caller holds mu.
+func (s *Store) readOn() error {
+	s.looked.Store(int64(time.Since(epoch) + staleAfter))
+	info, err := s.log.Stat()
+	if err != nil {
+		return err
 	}
-	length := int64(binary.LittleEndian.Uint32(b[48:]))
-	if length > maxPayload {
-		return 0
-	}
-	return headerSize + length
+	return s.readTo(info.Size)
 }
 
-// parse reads the record at the start of b; n is 0 when there is no whole and sound one.
-func parse(b []byte) (r record, n int) {
-	length := int(firstLength(b))
-	if length == 0 || len(b) < length {
-		return record{}, 0
+// readTo reads the log up to its size. The caller holds mu.
+func (s *Store) readTo(size int64) error {
+	if size < s.end { // the log was cut
+		s.startOver()
 	}
-	payload := b[headerSize:length]
-	crc := crc32.Update(crc32.Checksum(b[:52], castagnoli), castagnoli, payload)
-	if crc != binary.LittleEndian.Uint32(b[52:]) {
-		return record{}, 0
+	if size == s.end {
+		return nil
 	}
-	return record{kind: b[4], digest: digestIn(b), payload: payload}, length
-}
-
-// digestIn is the digest in a header.
-func digestIn(header []byte) cache.Digest {
-	return cache.NewDigest([32]byte(header[16:48]), int64(binary.LittleEndian.Uint64(header[8:])))
-}
-
-// placeOf is where a record says that something is.
-func placeOf(r record, offset int64) (p place, ok bool) {
-	p = place{offset: offset, length: int32(len(r.payload)), size: r.digest.Size()}
-	switch r.kind {
-	case recordBlob, recordResult:
-		return p, true
-	case recordFile:
-		if len(r.payload) != 24 {
-			return p, false
+	end, err := scan(s.log.File, s.end, size, func(r record, offset int64) {
+		if r.kind != recordHead {
+			s.tail.put(prefix(r.digest.Bytes(), r.kind == recordResult), offset)
 		}
-		p.file = true
-		p.mtime = int64(binary.LittleEndian.Uint64(r.payload))
-		p.inode = binary.LittleEndian.Uint64(r.payload[8:])
-		p.boot = binary.LittleEndian.Uint64(r.payload[16:])
-		return p, true
-	case recordLost:
-		p.lost = true
-		return p, true
-	}
-	return p, false
+	})
+	s.end = end
+	return err
 }
 
-// note enters a record into the maps.
-func (s *Store) note(r record, offset int64) {
-	p, ok := placeOf(r, offset)
-	switch {
-	case !ok:
-	case r.kind == recordResult:
-		s.results[cache.KeyFrom(r.digest)] = p
-	case p.lost && s.index == nil:
-		delete(s.blobs, r.digest.Bytes())
-	default:
-		s.blobs[r.digest.Bytes()] = p
-	}
+// found is a record that was looked up: its header and as much of its payload as fits.
+type found struct {
+	offset int64
+	bytes  []byte
 }
 
-// blob returns where a blob is, after reading on when it is not known. The caller holds mu.
-func (s *Store) blob(d cache.Digest) (place, bool) {
-	sum := d.Bytes()
-	p, ok := s.blobs[sum]
-	if !ok && s.index != nil {
-		p, ok = s.index.find(s.log, sum, false)
+func (f found) kind() byte { return f.bytes[4] }
+
+func (f found) length() int64 { return recordLength(f.bytes) - headerSize }
+
+// peekSize is how much of a record is read at once: most results, and the notes of files, are shorter.
+const peekSize = 512
+
+// locate looks a sum up in what was read. The caller holds mu, for reading at least; an error says that the index is of no use.
+func (s *Store) locate(d cache.Digest, result bool, buf []byte) (f found, ok bool, err error) {
+	fault := guarded(func() { f, ok, err = s.locateUnguarded(d, result, buf) })
+	if fault != nil {
+		return found{}, false, fault
 	}
-	if !ok && s.readOn() == nil {
-		p, ok = s.blobs[sum]
-	}
-	return p, ok && !p.lost && p.size == d.Size()
+	return f, ok, err
 }
 
-// find is blob for those who do not hold mu.
-func (s *Store) find(d cache.Digest) (place, bool) {
+func (s *Store) locateUnguarded(d cache.Digest, result bool, buf []byte) (found, bool, error) {
+	p := prefix(d.Bytes(), result)
+	if offset, ok := s.tail.get(p); ok {
+		if f := (found{offset, s.log.peek(offset, buf)}); f.is(d, result) {
+			return f, true, nil
+		}
+	}
+	if s.index == nil {
+		return found{}, false, nil
+	}
+	offset, ok, err := s.index.get(p)
+	if !ok || err != nil {
+		return found{}, false, err
+	}
+	f := found{offset, s.log.peek(offset, buf)}
+	return f, f.is(d, result), nil
+}
+
+// is reports that the record is of the sum, by its header.
+func (f found) is(d cache.Digest, result bool) bool {
+	if recordLength(f.bytes) == 0 || digestIn(f.bytes) != d {
+		return false
+	}
+	return (f.kind() == recordResult) == result && f.kind() != recordHead
+}
+
+// find is locate for those who do not hold mu. It looks again at what others have appended before it says no, and takes a
+// tombstone for one. whole asks for the whole record.
+func (s *Store) find(d cache.Digest, result, whole bool, buf []byte) (found, bool) {
+	s.mu.RLock()
+	f, ok, err := s.locate(d, result, buf)
+	if ok = ok && f.kind() != recordLost; ok && whole {
+		f, ok = s.rest(f)
+	}
+	s.mu.RUnlock()
+	if ok || err == nil && !s.stale() {
+		return f, ok
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.blob(d)
+	return s.findHeld(d, result, whole, buf)
 }
 
-// result returns where a result is. The caller holds mu.
-func (s *Store) result(key cache.ActionKey) (place, bool) {
-	p, ok := s.results[key]
-	if !ok && s.index != nil {
-		p, ok = s.index.find(s.log, key.Digest().Bytes(), true)
-		ok = ok && p.size == key.Digest().Size()
+// findHeld is find for those who hold mu.
+func (s *Store) findHeld(d cache.Digest, result, whole bool, buf []byte) (f found, ok bool) {
+	for again := false; ; again = true {
+		var err error
+		f, ok, err = s.locate(d, result, buf)
+		if ok = ok && f.kind() != recordLost; ok && whole {
+			f, ok = s.rest(f)
+		}
+		if err != nil { // the index is of no use: start over without
+			s.startOver()
+		}
+		if ok || again || err == nil && !s.stale() || s.readOn() != nil {
+			return f, ok
+		}
 	}
-	if !ok && s.readOn() == nil {
-		p, ok = s.results[key]
-	}
-	return p, ok
 }
+
+// startOver forgets what was read. The caller holds mu.
+func (s *Store) startOver() {
+	s.closeIndex()
+	s.log.drop()
+	s.tail, s.end = table{}, 0
+}
+
+// rest reads the whole record whose beginning was found. The caller holds mu, for reading at least.
+func (s *Store) rest(f found) (found, bool) {
+	n := headerSize + f.length()
+	if n <= int64(len(f.bytes)) {
+		return found{f.offset, f.bytes[:n]}, true
+	}
+	b := make([]byte, n)
+	_, err := s.log.ReadAt(b, f.offset)
+	return found{f.offset, b}, err == nil
+}
+
+// payload is that of a whole record.
+func (f found) payload() []byte { return f.bytes[headerSize:] }

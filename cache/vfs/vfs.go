@@ -2,7 +2,12 @@
 // what they do, so that tests can stand in it: count operations, stop the world after the k-th, lose what was not synced, or
 // answer with the errors of a full or failing disk (package vfs/faulty).
 //
-// Operations have the contracts of package os: the same errors, the same atomicity (Rename replaces in one step).
+// It deliberately knows nothing of what is kept in the files.
+//
+// Operations have the contracts of package os: the same errors, the same atomicity (Rename replaces in one step). Locks belong
+// to an open file, not to a process, and end when it is closed, at the latest when the process dies.
+//
+// Read next: system.go, the file system of the operating system.
 package vfs
 
 import (
@@ -20,8 +25,11 @@ type FS interface {
 	MkdirAll(name string, perm fs.FileMode) error
 	Chmod(name string, mode fs.FileMode) error
 	Link(from, to string) error
-	Stat(name string) (fs.FileInfo, error)
+	Stat(name string) (Info, error)
 	ReadDir(name string) ([]fs.DirEntry, error)
+
+	// Boot is a number that changes when the machine starts anew, and so may have lost what was not synced. It is never 0.
+	Boot() uint64
 }
 
 // File is an open file.
@@ -31,40 +39,33 @@ type File interface {
 	io.Writer
 	io.Closer
 	Name() string
-	Stat() (fs.FileInfo, error)
+	Stat() (Info, error)
 	Chmod(fs.FileMode) error
 	Sync() error
-	Fd() uintptr // for locks
+
+	// Map maps the first n bytes of the file into memory, to be read only; errors.ErrUnsupported where that cannot be done.
+	// Touching bytes that the file has lost since is a fault: see debug.SetPanicOnFault.
+	Map(n int64) (data []byte, unmap func(), err error)
+
+	// Lock waits until no other open file holds the lock of this one, and takes it. Unlock gives it back.
+	Lock() error
+	Unlock() error
+
+	// TryLock takes a lock on n bytes from an offset on, which need not exist, unless another open file holds one that excludes
+	// it. UnlockRange gives it back. These locks and that of Lock are independent.
+	TryLock(at, n int64, shared bool) (bool, error)
+	UnlockRange(at, n int64) error
 }
 
-// OS is the file system of the operating system.
-var OS FS = system{}
-
-type system struct{}
-
-func (system) OpenFile(name string, flag int, perm fs.FileMode) (File, error) {
-	f, err := os.OpenFile(name, flag, perm)
-	if err != nil {
-		return nil, err
-	}
-	return f, nil
+// Info is what is known of a file without reading it.
+type Info struct {
+	Size    int64
+	ModTime int64  // nanoseconds since 1970
+	Inode   uint64 // tells files of one file system apart; 0 where there are no inodes
+	Links   uint64 // names the file has: 0 when it was removed, or another was renamed over it
+	Mode    fs.FileMode
+	Blocks  int64 // bytes that it takes on the disk
 }
-
-func (system) CreateTemp(dir, pattern string) (File, error) {
-	f, err := os.CreateTemp(dir, pattern)
-	if err != nil {
-		return nil, err
-	}
-	return f, nil
-}
-
-func (system) Rename(from, to string) error                 { return os.Rename(from, to) }
-func (system) Remove(name string) error                     { return os.Remove(name) }
-func (system) MkdirAll(name string, perm fs.FileMode) error { return os.MkdirAll(name, perm) }
-func (system) Chmod(name string, mode fs.FileMode) error    { return os.Chmod(name, mode) }
-func (system) Link(from, to string) error                   { return os.Link(from, to) }
-func (system) Stat(name string) (fs.FileInfo, error)        { return os.Stat(name) }
-func (system) ReadDir(name string) ([]fs.DirEntry, error)   { return os.ReadDir(name) }
 
 // Open opens a file for reading.
 func Open(fsys FS, name string) (File, error) { return fsys.OpenFile(name, os.O_RDONLY, 0) }
@@ -80,7 +81,7 @@ func ReadFile(fsys FS, name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := make([]byte, info.Size())
+	b := make([]byte, info.Size)
 	n, err := io.ReadFull(f, b)
 	if err == io.ErrUnexpectedEOF || err == io.EOF { // it shrank meanwhile
 		err = nil
