@@ -6,7 +6,7 @@
 // The nouns, in the order in which they appear:
 //
 //	Digest        SHA-256 and size of some bytes; the zero Digest means absent
-//	ActionKey     a Digest of an encoded action; only KeyOf and ParseActionKey make one
+//	ActionKey     a Digest of an encoded action; KeyOf makes it, and nothing else computes one
 //	CAS           bytes by Digest: FindMissing, Open, Put
 //	ActionCache   results by ActionKey: Lookup, Record; a miss is ErrNotFound
 //	ActionResult  what an action gave: outputs, metrics, log, and how it ran

@@ -116,16 +116,16 @@ type ActionKey struct{ d Digest }
 // KeyOf is the key of an encoded action. There is no other way to compute one.
 func KeyOf(encoded []byte) ActionKey { return ActionKey{Sum(encoded)} }
 
+// KeyFrom is the key whose preimage has a digest, the inverse of ActionKey.Digest: stores and memories keep keys as digests. The
+// zero digest gives the zero key.
+func KeyFrom(preimage Digest) ActionKey { return ActionKey{preimage} }
+
 // ParseActionKey reads what MarshalText wrote.
 func ParseActionKey(s string) (ActionKey, error) {
 	var k ActionKey
 	err := k.d.UnmarshalText([]byte(s))
 	return k, err
 }
-
-// KeyFrom is the key whose digest was kept: the inverse of ActionKey.Digest, for stores and memories. The zero digest gives the
-// zero key.
-func KeyFrom(d Digest) ActionKey { return ActionKey{d} }
 
 // String is "sha256:<hex>".
 func (k ActionKey) String() string { return k.d.String() }

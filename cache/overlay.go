@@ -47,3 +47,8 @@ func (o Overlay) Lookup(ctx context.Context, key ActionKey) (*ActionResult, erro
 func (o Overlay) Record(ctx context.Context, key ActionKey, result *ActionResult) error {
 	return o.Top.Record(ctx, key, result)
 }
+
+// Commit implements Committer.
+func (o Overlay) Commit(ctx context.Context, blobs [][]byte, preimage []byte, key ActionKey, result *ActionResult) error {
+	return Commit(ctx, o.Top, blobs, preimage, key, result)
+}

@@ -1,9 +1,6 @@
 package cache
 
 import (
-	"encoding/json"
-	"fmt"
-	"sort"
 	"time"
 )
 
@@ -30,21 +27,4 @@ type Execution struct {
 	Worker     string        `json:"worker,omitempty"`
 	Backend    string        `json:"backend,omitempty"`
 	PeakMemory int64         `json:"peak_memory,omitempty"` // bytes
-}
-
-// Encode returns the result as JSON with outputs sorted by name.
-func (r *ActionResult) Encode() ([]byte, error) {
-	c := *r
-	c.Outputs = append([]Output(nil), r.Outputs...)
-	sort.Slice(c.Outputs, func(i, j int) bool { return c.Outputs[i].Name < c.Outputs[j].Name })
-	return json.Marshal(&c)
-}
-
-// DecodeResult reads what Encode wrote.
-func DecodeResult(b []byte) (*ActionResult, error) {
-	r := new(ActionResult)
-	if err := json.Unmarshal(b, r); err != nil {
-		return nil, fmt.Errorf("decoding an action result: %w", err)
-	}
-	return r, nil
 }

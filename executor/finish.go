@@ -14,8 +14,6 @@ import (
 // finish handles the report of a node's goroutine.
 func (m *machine) finish(o outcome) {
 	n := o.node
-	m.active--
-	m.free += n.slots
 	waiting := m.flights[n.key]
 	delete(m.flights, n.key)
 	defer func() {
@@ -52,7 +50,7 @@ func (m *machine) settle(n *node, to State, res *cache.ActionResult) {
 		n.move(Running)
 		go func() {
 			arts, err := m.publish(n, res)
-			m.done <- outcome{node: n, result: res, cached: true, artifacts: arts, err: err}
+			m.done <- report{outcomes: []outcome{{node: n, result: res, cached: true, artifacts: arts, err: err}}}
 		}()
 		return
 	}
@@ -86,7 +84,7 @@ func (m *machine) count(n *node, to State) {
 	f := &Finished{State: to, Key: n.key, Result: n.result}
 	if to == Built {
 		m.res.Built++
-		f.Seconds = time.Since(n.began).Seconds()
+		f.Seconds = n.took.Seconds()
 	} else {
 		m.res.Cached++
 	}
@@ -122,11 +120,7 @@ func (m *machine) fail(n *node, err error) {
 	d := m.diagnose(n, err)
 	m.diags = append(m.diags, d)
 	m.event(n, Event{Diagnostic: d})
-	f := &Finished{State: Failed, Key: n.key}
-	if !n.began.IsZero() {
-		f.Seconds = time.Since(n.began).Seconds()
-	}
-	m.event(n, Event{Finished: f})
+	m.event(n, Event{Finished: &Finished{State: Failed, Key: n.key, Seconds: n.took.Seconds()}})
 	m.skipDependents(n, n.step.Addr+" failed")
 	if !m.opts.KeepGoing {
 		m.stopped = true

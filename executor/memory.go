@@ -1,7 +1,6 @@
 package executor
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -81,6 +80,7 @@ func (m *machine) readInput(n *node, in planner.Input, d cache.Digest) ([]byte, 
 func (m *machine) commitBytes(n *node, wrote map[string][]byte, res *cache.ActionResult, log []byte) error {
 	ctx := context.WithoutCancel(m.ctx) // a finished run is not thrown away by a late interrupt
 	secrets := value.Secrets(n.step.Params)
+	blobs := make([][]byte, 0, len(wrote)+1)
 	for _, decl := range n.step.Action.Outputs {
 		b, ok := wrote[decl.Name]
 		if !ok {
@@ -89,11 +89,8 @@ func (m *machine) commitBytes(n *node, wrote map[string][]byte, res *cache.Actio
 		if holds(b, secrets) {
 			return leakFailure(decl.Name, decl.Name)
 		}
-		d, err := m.opts.Store.Put(ctx, bytes.NewReader(b))
-		if err != nil {
-			return storeFailure(fmt.Errorf("storing output %q of %s: %w", decl.Name, n.step.Addr, err))
-		}
-		res.Outputs = append(res.Outputs, cache.Output{Name: decl.Name, MediaType: decl.MediaType, Digest: d})
+		res.Outputs = append(res.Outputs, cache.Output{Name: decl.Name, MediaType: decl.MediaType, Digest: cache.Sum(b)})
+		blobs = append(blobs, b)
 	}
-	return m.record(ctx, n, res, log)
+	return m.record(ctx, n, res, log, blobs...)
 }

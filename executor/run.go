@@ -33,20 +33,29 @@ type Ran struct {
 	Keep func(digests map[string]string)
 }
 
-// execute is the goroutine of a running node: lock, run, store, publish.
-func (m *machine) execute(n *node) {
-	o := outcome{node: n}
-	unlock, err := m.lock(n)
-	if err == nil {
-		defer unlock()
-		o = m.perform(n)
-	} else {
-		o.err = err
+// execute is the goroutine of running nodes.
+func (m *machine) execute(nodes []*node, slots int) {
+	r := report{outcomes: make([]outcome, len(nodes)), slots: slots}
+	for i, n := range nodes {
+		r.outcomes[i] = m.executeOne(n)
 	}
+	m.done <- r
+}
+
+// executeOne is the life of one action: lock, run, store, publish.
+func (m *machine) executeOne(n *node) outcome {
+	n.began = time.Now()
+	defer func() { n.took = time.Since(n.began) }()
+	unlock, err := m.lock(n)
+	if err != nil {
+		return outcome{node: n, err: err}
+	}
+	defer unlock()
+	o := m.perform(n)
 	if o.err == nil && o.lost == nil {
 		o.artifacts, o.err = m.publish(n, o.result)
 	}
-	m.done <- o
+	return o
 }
 
 // lock makes sure that no other process runs the same action. Actions in the process are too short to be worth it.
@@ -201,21 +210,16 @@ func (m *machine) commit(n *node, root *sandbox.Root, res *cache.ActionResult, l
 	return m.record(ctx, n, res, log)
 }
 
-// record stores the log, the preimage, then the result, when all outputs are there.
-func (m *machine) record(ctx context.Context, n *node, res *cache.ActionResult, log []byte) error {
+// record stores the log, the preimage, then the result, when all outputs are there. blobs are outputs that are not.
+func (m *machine) record(ctx context.Context, n *node, res *cache.ActionResult, log []byte, blobs ...[]byte) error {
 	if len(log) > 0 {
-		d, err := m.opts.Store.Put(ctx, bytes.NewReader(log))
-		if err != nil {
-			return storeFailure(fmt.Errorf("storing the log of %s: %w", n.step.Addr, err))
-		}
-		res.Log = d
+		res.Log = cache.Sum(log)
+		blobs = append(blobs, log)
 	}
-	if _, err := m.opts.Store.Put(ctx, bytes.NewReader(n.encoded)); err != nil {
-		return storeFailure(fmt.Errorf("storing the encoded action %s: %w", n.step.Addr, err))
-	}
-	if err := m.opts.Store.Record(ctx, n.key, res); err != nil {
+	if err := cache.Commit(ctx, m.opts.Store, blobs, n.encoded, n.key, res); err != nil {
 		return storeFailure(fmt.Errorf("recording the result of %s: %w", n.step.Addr, err))
 	}
+	n.encoded = nil // it may be the largest part of what is kept of an action
 	return nil
 }
 

@@ -27,7 +27,7 @@ import (
 func Run(t *testing.T, open func(t *testing.T) cache.Store) {
 	for name, f := range map[string]func(*testing.T, cache.Store){
 		"RoundTrip": roundTrip, "Missing": missing, "Results": results, "Trees": trees, "Failures": failures,
-		"Concurrent": concurrent, "Complete": complete, "ReadOnly": readOnly,
+		"Concurrent": concurrent, "Commit": commit, "Complete": complete, "ReadOnly": readOnly,
 	} {
 		t.Run(name, func(t *testing.T) { f(t, open(t)) })
 	}
@@ -220,5 +220,38 @@ func readOnly(t *testing.T, s cache.Store) {
 	}
 	if err := r.Record(ctx, cache.KeyOf(nil), &cache.ActionResult{}); !errors.Is(err, cache.ErrReadOnly) {
 		t.Errorf("Record: %v", err)
+	}
+}
+
+// commit: one step leaves all that many would, small and large, new and known.
+func commit(t *testing.T, s cache.Store) {
+	preimage := []byte(`{"an":"encoded action"}`)
+	key := cache.KeyOf(preimage)
+	blobs := [][]byte{nil, blob(60), blob(64 << 10), blob(60), preimage}
+	r := &cache.ActionResult{Metrics: map[string]float64{"loss": 1}}
+	for i, b := range blobs[:3] {
+		r.Outputs = append(r.Outputs, cache.Output{Name: fmt.Sprint(i), Digest: cache.Sum(b)})
+	}
+	if err := cache.Commit(ctx, s, blobs, []byte("another"), key, r); err == nil {
+		t.Error("a preimage that is not the key's was taken")
+	}
+	if _, err := s.Lookup(ctx, key); !errors.Is(err, cache.ErrNotFound) {
+		t.Errorf("the result is there without its preimage: %v", err)
+	}
+	for range 2 {
+		if err := cache.Commit(ctx, s, blobs, preimage, key, r); err != nil {
+			t.Fatal(err)
+		}
+		for _, b := range append(blobs, preimage) {
+			if got, err := cache.ReadAll(ctx, s, cache.Sum(b), 1<<20); err != nil || !bytes.Equal(got, b) {
+				t.Fatalf("%d bytes came back as %d: %v", len(b), len(got), err)
+			}
+		}
+		if got, err := s.Lookup(ctx, key); err != nil || !reflect.DeepEqual(got, r) {
+			t.Fatalf("got %+v, %v; want %+v", got, err, r)
+		}
+	}
+	if err := cache.Commit(ctx, cache.ReadOnly(s), blobs, preimage, key, r); !errors.Is(err, cache.ErrReadOnly) {
+		t.Errorf("Commit to a read-only store: %v", err)
 	}
 }

@@ -12,83 +12,123 @@ import (
 	"path/filepath"
 
 	"mbuild.dev/mbuild/cache"
+	"mbuild.dev/mbuild/cache/vfs"
 )
 
 // FindMissing implements cache.CAS. A file blob counts as present when the file has the size, mtime and inode that it had
-// when it was hashed; otherwise it is hashed again.
+// when it was hashed, since the machine was started; otherwise it is hashed again.
 func (s *Store) FindMissing(ctx context.Context, digests []cache.Digest) ([]cache.Digest, error) {
 	var missing []cache.Digest
+	var buf [peekSize]byte
 	for _, d := range digests {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		if p, ok := s.find(d); !ok || p.file && !s.sound(d, p) {
+		f, ok := s.find(d, false, false, buf[:])
+		if ok && f.kind() == recordFile {
+			ok = s.sound(ctx, d, f)
+		}
+		if err := ctx.Err(); err != nil {
+			return nil, err // it was not looked at to the end
+		}
+		if !ok {
 			missing = append(missing, d)
 		}
 	}
 	return missing, nil
 }
 
-// sound reports whether the file of a blob is what was noted; if it was touched, whether it still has the digest.
-func (s *Store) sound(d cache.Digest, p place) bool {
-	info, err := os.Stat(s.blobPath(d))
-	if err != nil || info.Size() != p.size {
-		s.lose(d)
+// identity is what tells that the file of a blob is the one that was hashed.
+type identity struct {
+	mtime int64
+	inode uint64
+	boot  uint64 // of the machine when it was hashed: what was written before may be torn by a power loss
+}
+
+// identityIn reads the note of a file; one of format 1 has no boot.
+func identityIn(payload []byte) identity {
+	var b [24]byte
+	copy(b[:], payload)
+	return identity{int64(binary.LittleEndian.Uint64(b[:])), binary.LittleEndian.Uint64(b[8:]), binary.LittleEndian.Uint64(b[16:])}
+}
+
+func (i identity) encode() []byte {
+	b := binary.LittleEndian.AppendUint64(make([]byte, 0, 24), uint64(i.mtime))
+	return binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint64(b, i.inode), i.boot)
+}
+
+func (s *Store) identityOf(info vfs.Info) identity {
+	return identity{info.ModTime, info.Inode, s.fs.Boot()}
+}
+
+// sound reports whether the file of a blob is what was noted; if it was touched, or noted before the machine was started,
+// whether it still has the digest.
+func (s *Store) sound(ctx context.Context, d cache.Digest, note found) bool {
+	r, n := parse(note.bytes)
+	info, err := s.fs.Stat(s.blobPath(d))
+	if n == 0 || err != nil && errors.Is(err, fs.ErrNotExist) || err == nil && info.Size != d.Size() {
+		s.lose(d, note.offset)
 		return false
 	}
-	if info.ModTime().UnixNano() == p.mtime && inode(info) == p.inode {
+	if err != nil {
+		return false
+	}
+	if s.identityOf(info) == identityIn(r.payload) {
 		return true
 	}
-	f, err := os.Open(s.blobPath(d))
+	f, err := vfs.Open(s.fs, s.blobPath(d))
 	if err != nil {
 		return false
 	}
 	defer f.Close()
-	if got, err := hash(context.Background(), f, nil); err != nil || got != d {
-		s.lose(d)
+	got, err := hash(ctx, f, nil)
+	if err != nil {
 		return false
 	}
-	s.noteFile(d, info)
+	if got != d {
+		s.lose(d, note.offset)
+		return false
+	}
+	s.noteFile(d, info) // best effort: without it, it is hashed again next time
 	return true
 }
 
-// lose marks a blob as lost and takes its file away.
-func (s *Store) lose(d cache.Digest) {
+// lose marks a blob as lost, and takes its file away, if what the log says of it is still what the caller looked at.
+func (s *Store) lose(d cache.Digest, offset int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p, ok := s.blobs[d.Bytes()]
-	if !ok {
+	var buf [peekSize]byte
+	f, ok := s.findHeld(d, false, false, buf[:])
+	if !ok || f.offset != offset || s.readOnly {
 		return
 	}
-	delete(s.blobs, d.Bytes())
-	if s.readOnly {
-		return
+	if f.kind() == recordFile {
+		s.fs.Remove(s.blobPath(d))
 	}
-	if p.file {
-		os.Remove(s.blobPath(d))
-	}
-	s.append(record{kind: recordLost, digest: d}) // best effort: without it the next reader finds out again
+	s.out.reset()
+	s.out.add(record{kind: recordLost, digest: d})
+	s.append(&s.out) // best effort: without it the next reader finds out again
 }
 
 // Open implements cache.CAS.
 func (s *Store) Open(_ context.Context, d cache.Digest) (io.ReadCloser, error) {
-	p, ok := s.find(d)
+	f, ok := s.find(d, false, true, make([]byte, peekSize))
 	if !ok {
 		return nil, fmt.Errorf("blob %s: %w", d, cache.ErrNotFound)
 	}
-	lost := func() { s.lose(d) }
-	if !p.file {
-		return cache.Verifying(io.NopCloser(io.NewSectionReader(s.log, p.offset, int64(p.length))), d, lost), nil
+	lost := func() { s.lose(d, f.offset) }
+	if f.kind() == recordBlob {
+		return cache.Verifying(io.NopCloser(bytes.NewReader(f.payload())), d, lost), nil
 	}
-	f, err := os.Open(s.blobPath(d))
+	file, err := vfs.Open(s.fs, s.blobPath(d))
 	if errors.Is(err, fs.ErrNotExist) {
-		s.lose(d)
+		lost()
 		return nil, fmt.Errorf("blob %s: %w", d, cache.ErrNotFound)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("blob %s: %w", d, err)
 	}
-	return cache.Verifying(f, d, lost), nil
+	return cache.Verifying(file, d, lost), nil
 }
 
 // Put implements cache.CAS.
@@ -106,38 +146,58 @@ func (s *Store) Put(ctx context.Context, r io.Reader) (cache.Digest, error) {
 	if err != nil {
 		return cache.Digest{}, fmt.Errorf("putting a blob: %w", err)
 	}
+	return s.putLarge(ctx, io.MultiReader(bytes.NewReader(head), r))
+}
+
+func (s *Store) putLarge(ctx context.Context, r io.Reader) (cache.Digest, error) {
 	if s.readOnly {
 		return cache.Digest{}, cache.ErrReadOnly
 	}
-	tmp, err := os.CreateTemp(s.path("tmp"), "blob-")
+	tmp, err := s.fs.CreateTemp(s.path("tmp"), "blob-")
 	if err != nil {
 		return cache.Digest{}, fmt.Errorf("putting a blob: %w", wrap(err))
 	}
-	defer os.Remove(tmp.Name())
-	d, err := hash(ctx, io.MultiReader(bytes.NewReader(head), r), tmp)
+	d, err := hash(ctx, r, tmp)
 	if cerr := tmp.Close(); err == nil {
 		err = cerr
 	}
+	if err == nil {
+		err = s.adopt(ctx, d, tmp.Name())
+	}
+	s.fs.Remove(tmp.Name())
 	if err != nil {
 		return cache.Digest{}, fmt.Errorf("putting a blob: %w", wrap(err))
 	}
-	return d, s.adopt(d, tmp.Name())
+	return d, nil
 }
 
 func (s *Store) putSmall(b []byte) (cache.Digest, error) {
 	d := cache.Sum(b)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if p, ok := s.blobs[d.Bytes()]; ok && !p.file {
+	if s.has(d, b) {
 		return d, nil
 	}
-	return d, s.append(record{kind: recordBlob, digest: d, payload: b})
+	s.out.reset()
+	s.out.add(record{kind: recordBlob, digest: d, payload: b})
+	return d, s.append(&s.out)
+}
+
+// has reports that the log has the very bytes of a small blob. The caller holds mu.
+func (s *Store) has(d cache.Digest, b []byte) bool {
+	var buf [peekSize]byte
+	f, ok, err := s.locate(d, false, buf[:])
+	if !ok || err != nil || f.kind() != recordBlob {
+		return false
+	}
+	f, ok = s.rest(f)
+	return ok && bytes.Equal(f.payload(), b)
 }
 
 // PutFile implements cache.FilePutter: a large file becomes the blob without being copied when it lies on the store's file
 // system.
 func (s *Store) PutFile(ctx context.Context, path string) (cache.Digest, error) {
-	f, err := os.Open(path)
+	f, err := vfs.Open(s.fs, path)
 	if err != nil {
 		return cache.Digest{}, err
 	}
@@ -146,8 +206,8 @@ func (s *Store) PutFile(ctx context.Context, path string) (cache.Digest, error) 
 	if err != nil {
 		return cache.Digest{}, err
 	}
-	if info.Size() < smallLimit {
-		b := make([]byte, info.Size())
+	if info.Size < smallLimit {
+		b := make([]byte, info.Size)
 		if _, err := io.ReadFull(f, b); err != nil {
 			return cache.Digest{}, fmt.Errorf("reading %s: %w", filepath.Base(path), err)
 		}
@@ -160,57 +220,59 @@ func (s *Store) PutFile(ctx context.Context, path string) (cache.Digest, error) 
 	if err != nil {
 		return cache.Digest{}, fmt.Errorf("hashing %s: %w", filepath.Base(path), err)
 	}
-	return d, s.adopt(d, path)
+	return d, s.adopt(ctx, d, path)
 }
 
 // adopt makes a file with a known digest the blob: read-only, renamed into place, then noted in the log.
-func (s *Store) adopt(d cache.Digest, path string) error {
-	if p, ok := s.find(d); ok && s.sound(d, p) {
+func (s *Store) adopt(ctx context.Context, d cache.Digest, path string) error {
+	var buf [peekSize]byte
+	if f, ok := s.find(d, false, false, buf[:]); ok && f.kind() == recordFile && s.sound(ctx, d, f) {
 		return nil
 	}
 	to := s.blobPath(d)
-	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+	if err := s.fs.MkdirAll(filepath.Dir(to), 0o755); err != nil {
 		return wrap(err)
 	}
-	if err := os.Chmod(path, 0o444); err != nil {
+	if err := s.fs.Chmod(path, 0o444); err != nil {
 		return wrap(err)
 	}
-	if err := os.Rename(path, to); err != nil {
-		f, oerr := os.Open(path)
+	if err := s.fs.Rename(path, to); err != nil {
+		if filepath.Dir(path) == s.path("tmp") {
+			return wrap(err)
+		}
+		f, oerr := vfs.Open(s.fs, path) // it may be on another file system: copy
 		if oerr != nil {
 			return wrap(err)
 		}
 		defer f.Close()
-		if _, err = s.Put(context.Background(), f); err != nil { // another file system: copy
-			return err
-		}
-		return nil
-	}
-	info, err := os.Stat(to)
-	if err != nil {
+		_, err = s.putLarge(ctx, f)
 		return err
+	}
+	info, err := s.fs.Stat(to)
+	if err != nil {
+		return wrap(err)
 	}
 	return s.noteFile(d, info)
 }
 
 // noteFile records that the file of a blob was hashed when it had this identity.
-func (s *Store) noteFile(d cache.Digest, info fs.FileInfo) error {
-	payload := make([]byte, 16)
-	binary.LittleEndian.PutUint64(payload, uint64(info.ModTime().UnixNano()))
-	binary.LittleEndian.PutUint64(payload[8:], inode(info))
+func (s *Store) noteFile(d cache.Digest, info vfs.Info) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.append(record{kind: recordFile, digest: d, payload: payload})
+	s.out.reset()
+	s.out.add(record{kind: recordFile, digest: d, payload: s.identityOf(info).encode()})
+	return s.append(&s.out)
 }
 
 // Materialize implements cache.Materializer: a large blob is hard-linked, read-only, a small one written.
 func (s *Store) Materialize(ctx context.Context, d cache.Digest, path string) error {
-	p, ok := s.find(d)
-	if ok && p.file {
-		if !s.sound(d, p) {
+	var buf [peekSize]byte
+	f, ok := s.find(d, false, false, buf[:])
+	if ok && f.kind() == recordFile {
+		if !s.sound(ctx, d, f) {
 			return fmt.Errorf("blob %s: %w", d, cache.ErrNotFound)
 		}
-		err := os.Link(s.blobPath(d), path)
+		err := s.fs.Link(s.blobPath(d), path)
 		if err == nil || errors.Is(err, fs.ErrExist) {
 			return err
 		}
@@ -220,7 +282,24 @@ func (s *Store) Materialize(ctx context.Context, d cache.Digest, path string) er
 		return err
 	}
 	defer r.Close()
-	return cache.CopyTo(r, path)
+	return s.copyTo(r, path)
+}
+
+// copyTo writes what r gives to a new read-only file. A failure leaves no file behind.
+func (s *Store) copyTo(r io.Reader, path string) error {
+	f, err := s.fs.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o444)
+	if err != nil {
+		return wrap(err)
+	}
+	_, err = io.Copy(f, r)
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	if err != nil {
+		s.fs.Remove(path)
+		return fmt.Errorf("writing %s: %w", filepath.Base(path), wrap(err))
+	}
+	return nil
 }
 
 // hash digests r, and copies it to w when there is one.
@@ -231,51 +310,19 @@ func hash(ctx context.Context, r io.Reader, w io.Writer) (cache.Digest, error) {
 		if err := ctx.Err(); err != nil {
 			return cache.Digest{}, err
 		}
-		n, err := r.Read(buf)
+		n, err := io.ReadFull(r, buf)
 		h.Write(buf[:n])
 		if w != nil {
 			if _, err := w.Write(buf[:n]); err != nil {
 				return cache.Digest{}, err
 			}
 		}
-		if err == io.EOF {
+		switch err {
+		case nil:
+		case io.EOF, io.ErrUnexpectedEOF:
 			return h.Digest(), nil
-		}
-		if err != nil {
+		default:
 			return cache.Digest{}, err
 		}
 	}
-}
-
-// Lookup implements cache.ActionCache.
-func (s *Store) Lookup(_ context.Context, key cache.ActionKey) (*cache.ActionResult, error) {
-	s.mu.Lock()
-	p, ok := s.results[key]
-	if !ok && s.readOn() == nil {
-		p, ok = s.results[key]
-	}
-	s.mu.Unlock()
-	if !ok {
-		return nil, fmt.Errorf("result %s: %w", key, cache.ErrNotFound)
-	}
-	b := make([]byte, headerSize+int(p.length))
-	if _, err := s.log.ReadAt(b, p.offset-headerSize); err != nil {
-		return nil, fmt.Errorf("result %s: %w", key, err)
-	}
-	r, n := parse(b)
-	if n == 0 { // damaged since it was read: as good as absent
-		return nil, fmt.Errorf("result %s: %w", key, cache.ErrNotFound)
-	}
-	return cache.DecodeResult(r.payload)
-}
-
-// Record implements cache.ActionCache.
-func (s *Store) Record(_ context.Context, key cache.ActionKey, result *cache.ActionResult) error {
-	b, err := result.Encode()
-	if err != nil {
-		return err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.append(record{kind: recordResult, digest: key.Digest(), payload: b})
 }

@@ -25,37 +25,79 @@ type Usage struct {
 func (s *Store) Usage() (Usage, error) {
 	var u Usage
 	s.mu.Lock()
-	if err := s.readOn(); err != nil {
-		s.mu.Unlock()
-		return u, err
-	}
-	u.Results, u.Blobs, u.LogBytes = len(s.results), len(s.blobs), s.end
-	for _, p := range s.blobs {
-		u.BlobBytes += p.size
-		if p.file {
+	err := s.each(func(e entry) {
+		if e.kind == recordResult {
+			u.Results++
+			return
+		}
+		u.Blobs++
+		u.BlobBytes += e.digest.Size()
+		if e.kind == recordFile {
 			u.Files++
 		}
-	}
+	})
+	u.LogBytes = s.end
 	s.mu.Unlock()
-	err := filepath.WalkDir(s.dir, func(p string, d fs.DirEntry, err error) error {
-		if err != nil {
-			if errors.Is(err, fs.ErrNotExist) {
-				return nil // gone since it was listed
-			}
-			return err
-		}
-		if d.IsDir() {
-			return nil
-		}
-		if info, err := d.Info(); err == nil {
-			u.DiskBytes += info.Size()
-		}
-		if rel, err := filepath.Rel(s.path("tmp"), p); err == nil && filepath.IsLocal(rel) {
+	if err != nil {
+		return u, err
+	}
+	err = s.walkFiles(s.dir, func(path string, size int64) {
+		u.DiskBytes += size
+		if rel, err := filepath.Rel(s.path("tmp"), path); err == nil && filepath.IsLocal(rel) {
 			u.TempFiles++
 		}
-		return nil
 	})
 	return u, err
+}
+
+// walkFiles calls f for each file below a directory. What vanishes meanwhile is passed over.
+func (s *Store) walkFiles(dir string, f func(path string, size int64)) error {
+	entries, err := s.fs.ReadDir(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	for _, e := range entries {
+		path := filepath.Join(dir, e.Name())
+		if e.IsDir() {
+			if err := s.walkFiles(path, f); err != nil {
+				return err
+			}
+		} else if info, err := s.fs.Stat(path); err == nil {
+			f(path, info.Size)
+		}
+	}
+	return nil
+}
+
+// entry is the last record of a sum.
+type entry struct {
+	kind   byte
+	digest cache.Digest
+	offset int64
+	length int64 // of the payload
+}
+
+// each calls f for everything that the store has, in no order. The caller holds mu.
+func (s *Store) each(f func(entry)) error {
+	if err := s.readOn(); err != nil {
+		return err
+	}
+	var buf [headerSize]byte
+	visit := func(_ uint64, offset int64) {
+		b := s.log.peek(offset, buf[:])
+		if recordLength(b) == 0 || b[4] == recordLost || b[4] == recordHead {
+			return
+		}
+		f(entry{b[4], digestIn(b), offset, recordLength(b) - headerSize})
+	}
+	if s.index != nil && s.index.each(func(uint64, int64) {}) != nil {
+		s.startOver() // the index is damaged; the log is not
+		if err := s.readOn(); err != nil {
+			return err
+		}
+	}
+	var err error
+	return errors.Join(guarded(func() { err = s.eachEntry(visit) }), err)
 }
 
 // Damage is what Check found.
@@ -69,29 +111,28 @@ type Damage struct {
 // Check reads every blob and compares it with its digest, and every result for what it names. What is damaged is marked as lost,
 // so that it is built again when it is needed.
 func (s *Store) Check(ctx context.Context) (*Damage, error) {
+	var blobs, keys []entry
 	s.mu.Lock()
-	if err := s.readOn(); err != nil {
-		s.mu.Unlock()
+	err := s.each(func(e entry) {
+		if e.kind == recordResult {
+			keys = append(keys, e)
+		} else {
+			blobs = append(blobs, e)
+		}
+	})
+	s.mu.Unlock()
+	if err != nil {
 		return nil, err
 	}
-	var blobs []cache.Digest
-	for sum, p := range s.blobs {
-		blobs = append(blobs, cache.NewDigest(sum, p.size))
-	}
-	var keys []cache.ActionKey
-	for k := range s.results {
-		keys = append(keys, k)
-	}
-	s.mu.Unlock()
 	d := &Damage{Lost: []string{}, Partial: []string{}}
 	for _, b := range blobs {
 		if err := ctx.Err(); err != nil {
 			return d, err
 		}
 		d.Blobs++
-		if !s.readable(ctx, b) {
-			d.Lost = append(d.Lost, b.String())
-			s.lose(b)
+		if !s.readable(ctx, b.digest) {
+			d.Lost = append(d.Lost, b.digest.String())
+			s.lose(b.digest, b.offset)
 		}
 	}
 	for _, k := range keys {
@@ -99,8 +140,8 @@ func (s *Store) Check(ctx context.Context) (*Damage, error) {
 			return d, err
 		}
 		d.Results++
-		if !s.whole(ctx, k) {
-			d.Partial = append(d.Partial, k.Digest().String())
+		if !s.whole(ctx, cache.KeyFrom(k.digest)) {
+			d.Partial = append(d.Partial, k.digest.String())
 		}
 	}
 	return d, nil

@@ -9,13 +9,17 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"mbuild.dev/mbuild/cache"
+	"mbuild.dev/mbuild/cache/vfs"
 )
 
 // Format is the version of the layout that this package reads and writes.
-const Format = 1
+const Format = 2
+
+var formatText = fmt.Appendf(nil, "mbuild store %d\n", Format)
 
 // smallLimit is the size from which a blob is a file of its own.
 const smallLimit = 64 << 10
@@ -23,108 +27,110 @@ const smallLimit = 64 << 10
 // Store is a store on disk. It is safe for concurrent use by goroutines and processes.
 type Store struct {
 	dir      string
-	log      *os.File
-	locks    *os.File // nil when read-only
-	readOnly bool
+	fs       vfs.FS
+	locks    vfs.File // nil when read-only
+	readOnly bool     // does not change once the store is open
+	opened   bool
 
-	mu      sync.Mutex
-	end     int64 // how far the log has been read
-	blobs   map[[32]byte]place
-	results map[cache.ActionKey]place
-	held    map[int64]chan struct{} // lock bytes this process holds
-}
+	mu     sync.RWMutex
+	log    *view
+	id     logID
+	end    int64        // how far the log has been read
+	index  *index       // of the log's beginning; nil when there is none
+	tail   table        // of what the index does not cover
+	out    batch        // what is being appended; kept for its room
+	looked atomic.Int64 // until when nobody needs to look for what others have appended, since epoch
 
-// place is where something is: in the log, or (file) in blobs/ with the identity it had when it was hashed.
-type place struct {
-	offset int64 // of the payload
-	length int32
-	size   int64
-	file   bool
-	mtime  int64
-	inode  uint64
+	held    sync.Mutex
+	holders map[int64]chan struct{} // key locks that this process has
 }
 
 // Open opens the store in a directory and makes it when there is none. Where the directory may not be written, the store is
 // read-only: Put and Record give cache.ErrReadOnly. A store of a later format gives cache.ErrFormat.
-func Open(dir string) (*Store, error) { return openAs(dir, false) }
+func Open(dir string) (*Store, error) { return openAs(vfs.OS, dir, false) }
 
-func openAs(dir string, readOnly bool) (*Store, error) {
-	s := &Store{dir: dir, readOnly: readOnly, blobs: map[[32]byte]place{}, results: map[cache.ActionKey]place{}, held: map[int64]chan struct{}{}}
+// OpenOn is Open on another file system.
+func OpenOn(fsys vfs.FS, dir string) (*Store, error) { return openAs(fsys, dir, false) }
+
+func openAs(fsys vfs.FS, dir string, readOnly bool) (*Store, error) {
+	s := &Store{dir: dir, fs: fsys, readOnly: readOnly, holders: map[int64]chan struct{}{}}
 	if err := s.checkFormat(); err != nil {
 		return nil, err
 	}
 	var err error
 	if !s.readOnly {
-		s.log, err = os.OpenFile(s.path("log"), os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o644)
-		if err == nil {
-			s.locks, err = os.OpenFile(s.path("locks"), os.O_RDWR|os.O_CREATE, 0o644)
+		s.locks, err = s.fs.OpenFile(s.path("locks"), os.O_RDWR|os.O_CREATE, 0o644)
+		if isReadOnly(err) {
+			s.readOnly, err = true, nil
 		}
-		s.readOnly = isReadOnly(err)
 	}
-	if s.readOnly {
-		s.log, err = os.Open(s.path("log"))
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("opening the store %s: it is empty and may not be written: %w", dir, cache.ErrReadOnly)
-		}
+	if err == nil {
+		err = s.reload()
 	}
 	if err != nil {
+		s.close()
 		return nil, fmt.Errorf("opening the store %s: %w", dir, wrap(err))
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if err := s.readOn(); err != nil {
-		s.Close()
-		return nil, fmt.Errorf("reading the store %s: %w", dir, err)
-	}
+	s.opened = true
 	return s, nil
 }
 
 // checkFormat reads the format file, or makes the directories and the file.
 func (s *Store) checkFormat() error {
-	text, err := os.ReadFile(s.path("format"))
-	if err == nil {
+	text, err := vfs.ReadFile(s.fs, s.path("format"))
+	if err == nil && len(text) > 0 {
 		num, ok := strings.CutPrefix(strings.TrimSpace(string(text)), "mbuild store ")
 		n, err := strconv.Atoi(num)
 		if !ok || err != nil {
 			return fmt.Errorf("%s is no store of mbuild: its file \"format\" says %.40q: %w", s.dir, text, cache.ErrFormat)
+		}
+		if n < Format && !s.readOnly {
+			return s.writeFormat() // what format 1 has is read as it is; those who know only that shall not read what comes now
 		}
 		if n > Format {
 			return fmt.Errorf("the store %s has format %d, and this mbuild knows formats up to %d: use a newer mbuild, or another store with MBUILD_CACHE: %w", s.dir, n, Format, cache.ErrFormat)
 		}
 		return nil
 	}
-	if !errors.Is(err, fs.ErrNotExist) {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("opening the store %s: %w", s.dir, err)
 	}
 	if s.readOnly {
 		return fmt.Errorf("opening the store %s: it is empty and may not be written: %w", s.dir, cache.ErrReadOnly)
 	}
 	for _, d := range []string{"blobs", "tmp"} {
-		if err := os.MkdirAll(s.path(d), 0o755); err != nil {
+		if err := s.fs.MkdirAll(s.path(d), 0o755); err != nil {
 			return fmt.Errorf("making the store %s: %w", s.dir, wrap(err))
 		}
 	}
-	tmp, err := os.CreateTemp(s.path("tmp"), "format-")
-	if err != nil {
-		return fmt.Errorf("making the store %s: %w", s.dir, wrap(err))
-	}
-	_, err = fmt.Fprintf(tmp, "mbuild store %d\n", Format)
-	tmp.Chmod(0o644)
-	if cerr := tmp.Close(); err == nil {
-		err = cerr
-	}
-	if err == nil {
-		err = os.Rename(tmp.Name(), s.path("format"))
-	}
-	return wrap(err)
+	return s.writeFormat()
 }
 
-// Close lets go of the files. The store must not be used afterwards.
+func (s *Store) writeFormat() error {
+	err := vfs.WriteFile(s.fs, s.path("tmp"), s.path("format"), formatText, 0o644)
+	if err != nil && !isReadOnly(err) {
+		return fmt.Errorf("making the store %s: %w", s.dir, wrap(err))
+	}
+	return nil // in a directory that may not be written, what follows finds out whether there is anything to read
+}
+
+// Close lets go of the files. The store must not be used afterwards. When much was added since the index was written, it writes
+// a new one, so that the next process need not read it.
 func (s *Store) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.log != nil && s.indexDue() {
+		s.writeIndex()
+	}
+	return s.close()
+}
+
+func (s *Store) close() error {
 	if s.locks != nil {
 		s.locks.Close()
+		s.locks = nil
 	}
-	return s.log.Close()
+	return s.closeLog()
 }
 
 // Dir is the directory of the store.
@@ -150,6 +156,8 @@ func wrap(err error) error {
 	switch {
 	case err == nil:
 		return nil
+	case errors.Is(err, cache.ErrReadOnly):
+		return err
 	case errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT):
 		return fmt.Errorf("%w (%w)", cache.ErrNoSpace, err)
 	case isReadOnly(err):

@@ -9,6 +9,8 @@ import (
 	"mbuild.dev/mbuild/cache"
 )
 
+// The file "locks" is empty: its offsets are locked. Keys have those below 1 << 62.
+
 // Lock implements cache.Locker: it locks one byte of the file "locks", at an offset made of the key. The kernel frees it when
 // the process dies. Two keys share an offset once in 2^62; they would merely wait for each other.
 func (s *Store) Lock(ctx context.Context, key cache.ActionKey) (unlock func(), err error) {
@@ -18,22 +20,14 @@ func (s *Store) Lock(ctx context.Context, key cache.ActionKey) (unlock func(), e
 	sum := key.Digest().Bytes()
 	at := int64(binary.LittleEndian.Uint64(sum[:8]) >> 2)
 	for wait := time.Millisecond; ; wait = min(2*wait, 100*time.Millisecond) {
-		s.mu.Lock()
-		other := s.held[at]
-		if other == nil {
-			ok, err := lockByte(s.locks, at)
-			if err != nil {
-				s.mu.Unlock()
-				return nil, fmt.Errorf("locking a key: %w", err)
-			}
-			if ok {
-				done := make(chan struct{})
-				s.held[at] = done
-				s.mu.Unlock()
-				return func() { s.unlock(at, done) }, nil
-			}
+		done, other, err := s.tryKey(at)
+		if err != nil {
+			return nil, fmt.Errorf("locking a key: %w", err)
 		}
-		s.mu.Unlock()
+		if done != nil {
+			s.looked.Store(0) // who had it may have left a result
+			return func() { s.unlock(at, done) }, nil
+		}
 		select {
 		case <-ctx.Done():
 			return nil, ctx.Err()
@@ -43,10 +37,26 @@ func (s *Store) Lock(ctx context.Context, key cache.ActionKey) (unlock func(), e
 	}
 }
 
+// tryKey takes the lock; else it returns what is closed when the goroutine of this process that has it gives it back.
+func (s *Store) tryKey(at int64) (done, other chan struct{}, err error) {
+	s.held.Lock()
+	defer s.held.Unlock()
+	if other := s.holders[at]; other != nil {
+		return nil, other, nil
+	}
+	ok, err := s.locks.TryLock(at, 1, false)
+	if err != nil || !ok {
+		return nil, nil, err
+	}
+	done = make(chan struct{})
+	s.holders[at] = done
+	return done, nil, nil
+}
+
 func (s *Store) unlock(at int64, done chan struct{}) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	unlockByte(s.locks, at)
-	delete(s.held, at)
+	s.held.Lock()
+	defer s.held.Unlock()
+	s.locks.UnlockRange(at, 1)
+	delete(s.holders, at)
 	close(done)
 }

@@ -1,21 +1,22 @@
 package disk
 
 import (
+	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"strings"
 
 	"mbuild.dev/mbuild/cache"
+	"mbuild.dev/mbuild/cache/vfs"
 )
 
 // Witness says when a store was seen to hold all bytes of some outputs, so that Holds can tell without reading the log again
 // that nothing has been lost since: the log only grows, and says when something is lost.
 type Witness struct {
 	Dir     string        `json:"dir"`
+	Boot    uint64        `json:"boot"` // of the machine: after a power loss one looks again
 	Inode   uint64        `json:"inode"`
 	ModTime int64         `json:"mtime"`
 	End     int64         `json:"end"`  // of the log
@@ -36,7 +37,7 @@ const tailSize = 256
 // Witness looks at every byte's place of some outputs, and vouches for them and for what before vouched for, which may be nil and
 // must hold; an error when not all are there.
 func (s *Store) Witness(ctx context.Context, before *Witness, outputs []cache.Output) (*Witness, error) {
-	w := &Witness{Dir: s.dir}
+	w := &Witness{Dir: s.dir, Boot: s.fs.Boot()}
 	if before != nil {
 		w.Files = before.Files
 	}
@@ -44,18 +45,23 @@ func (s *Store) Witness(ctx context.Context, before *Witness, outputs []cache.Ou
 	for _, f := range w.Files {
 		files[f.Name] = true
 	}
+	var buf [peekSize]byte
 	seen := make(map[cache.Digest]bool, len(outputs))
 	add := func(_ string, d cache.Digest) error {
 		if seen[d] {
 			return nil
 		}
 		seen[d] = true
-		p, ok := s.find(d)
-		if !ok || p.file && !s.sound(d, p) {
+		f, ok := s.find(d, false, false, buf[:])
+		if !ok || f.kind() == recordFile && !s.sound(ctx, d, f) {
 			return cache.ErrNotFound
 		}
-		if name := strings.TrimPrefix(s.blobPath(d), s.dir+string(filepath.Separator)); p.file && !files[name] {
-			w.Files = append(w.Files, WitnessFile{Name: name, Size: p.size, ModTime: p.mtime, Inode: p.inode})
+		if name := strings.TrimPrefix(s.blobPath(d), s.dir+string(filepath.Separator)); f.kind() == recordFile && !files[name] {
+			info, err := s.fs.Stat(s.blobPath(d))
+			if err != nil {
+				return err
+			}
+			w.Files = append(w.Files, WitnessFile{Name: name, Size: info.Size, ModTime: info.ModTime, Inode: info.Inode})
 		}
 		return nil
 	}
@@ -74,15 +80,15 @@ func (s *Store) Witness(ctx context.Context, before *Witness, outputs []cache.Ou
 	if err != nil {
 		return nil, err
 	}
-	w.Inode, w.ModTime, w.End = inode(info), info.ModTime().UnixNano(), s.end
-	if info.Size() != s.end {
-		return nil, errors.New("the log is growing")
+	w.Inode, w.ModTime, w.End = info.Inode, info.ModTime, s.end
+	if info.Size != s.end || before != nil && (info.Inode != before.Inode || !grewSoundly(s.log, before.End, s.end)) {
+		return nil, errors.New("the log is not as it was, or is growing")
 	}
 	w.Tail, err = readTail(s.log, w.End)
 	return w, err
 }
 
-func readTail(log *os.File, end int64) ([]byte, error) {
+func readTail(log io.ReaderAt, end int64) ([]byte, error) {
 	b := make([]byte, min(end, tailSize))
 	if _, err := log.ReadAt(b, end-int64(len(b))); err != nil {
 		return nil, err
@@ -92,26 +98,27 @@ func readTail(log *os.File, end int64) ([]byte, error) {
 
 // Holds reports that a store still has what a witness saw. It is careful: false means only that one has to look.
 func Holds(w *Witness) bool {
-	format, err := os.ReadFile(filepath.Join(w.Dir, "format"))
-	if err != nil || string(format) != fmt.Sprintf("mbuild store %d\n", Format) {
+	fsys := vfs.OS
+	format, err := vfs.ReadFile(fsys, filepath.Join(w.Dir, "format"))
+	if err != nil || !bytes.Equal(format, formatText) {
 		return false
 	}
-	log, err := os.Open(filepath.Join(w.Dir, "log"))
+	log, err := vfs.Open(fsys, filepath.Join(w.Dir, "log"))
 	if err != nil {
 		return false
 	}
 	defer log.Close()
 	info, err := log.Stat()
-	if err != nil || inode(info) != w.Inode || info.Size() < w.End || info.Size() == w.End && info.ModTime().UnixNano() != w.ModTime {
+	if err != nil || fsys.Boot() != w.Boot || info.Inode != w.Inode || info.Size < w.End || info.Size == w.End && info.ModTime != w.ModTime {
 		return false
 	}
 	tail, err := readTail(log, w.End)
-	if err != nil || string(tail) != string(w.Tail) || !grewSoundly(log, w.End, info.Size()) {
+	if err != nil || string(tail) != string(w.Tail) || !grewSoundly(log, w.End, info.Size) {
 		return false
 	}
 	for _, f := range w.Files {
-		info, err := os.Stat(filepath.Join(w.Dir, f.Name))
-		if err != nil || info.Size() != f.Size || info.ModTime().UnixNano() != f.ModTime || inode(info) != f.Inode {
+		info, err := fsys.Stat(filepath.Join(w.Dir, f.Name))
+		if err != nil || info.Size != f.Size || info.ModTime != f.ModTime || info.Inode != f.Inode {
 			return false
 		}
 	}
@@ -122,7 +129,7 @@ func Holds(w *Witness) bool {
 const maxGrowth = 16 << 20
 
 // grewSoundly reports that what was appended to a log since is whole, and says of nothing that it is lost.
-func grewSoundly(log *os.File, from, to int64) bool {
+func grewSoundly(log io.ReaderAt, from, to int64) bool {
 	if to-from > maxGrowth {
 		return false
 	}

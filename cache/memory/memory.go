@@ -92,3 +92,16 @@ func (s *Store) Record(_ context.Context, key cache.ActionKey, result *cache.Act
 	s.results[key] = b
 	return nil
 }
+
+// Commit implements cache.Committer.
+func (s *Store) Commit(ctx context.Context, blobs [][]byte, preimage []byte, key cache.ActionKey, result *cache.ActionResult) error {
+	if err := cache.CheckPreimage(key, preimage); err != nil {
+		return err
+	}
+	for _, b := range append(blobs[:len(blobs):len(blobs)], preimage) {
+		if _, err := s.Put(ctx, bytes.NewReader(b)); err != nil {
+			return err
+		}
+	}
+	return s.Record(ctx, key, result)
+}

@@ -24,6 +24,7 @@ type Live struct {
 	last    time.Time
 	gates   []executor.GateResult
 	arts    []executor.ArtifactResult
+	many    bool // too many blocks for a line each
 }
 
 // blockState is how far a block is.
@@ -44,6 +45,7 @@ func (v *View) Live(p *planner.Plan, files map[string]*hcl.File) *Live {
 		l.blocks[b.Block.Addr.String()] = &blockState{left: len(b.Steps), steps: len(b.Steps)}
 	}
 	l.total = p.Summary.Build + p.Summary.Unknown
+	l.many = len(p.Blocks) > manyBlocks && !v.opts.Verbose
 	return l
 }
 
@@ -63,7 +65,7 @@ func (l *Live) Event(e executor.Event) {
 		b.running, b.progress = e.Step.Addr, nil
 		if b.began.IsZero() {
 			b.began = e.Time
-			if !l.v.tty && !l.v.opts.Quiet && b.steps > 1 {
+			if !l.v.tty && !l.v.opts.Quiet && b.steps > 1 && !l.many {
 				fmt.Fprintf(l.v.out, "%s ...\n", e.Step.Block.Addr)
 			}
 		}
@@ -104,11 +106,22 @@ func (l *Live) finished(e executor.Event, b *blockState) {
 			fmt.Fprintf(l.v.out, "%s skipped: %s\n", e.Step.Addr, f.Why)
 		}
 	}
-	if b.left == 0 && b.built > 0 && !l.v.opts.Quiet {
+	if b.left == 0 && b.built > 0 && !l.v.opts.Quiet && !l.many {
 		l.clear()
 		fmt.Fprintf(l.v.out, "%s %s  %.2f s%s\n", l.v.paint(green, "built"), e.Step.Block.Addr, b.seconds, metricsText(b.metrics))
 	}
+	l.tick()
 	l.draw()
+}
+
+// tick prints how far it is, every few seconds, where there is neither a status line nor a line for each block.
+func (l *Live) tick() {
+	if l.many && !l.v.tty && !l.v.opts.Quiet && time.Since(l.last) > 5*time.Second {
+		if !l.last.IsZero() {
+			fmt.Fprintf(l.v.out, "%d of %d built\n", l.done, l.total)
+		}
+		l.last = time.Now()
+	}
 }
 
 // metricsText is a result's metrics in a line.

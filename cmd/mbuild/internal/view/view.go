@@ -111,17 +111,7 @@ func (v *View) Plan(p *planner.Plan) {
 	if v.opts.Quiet {
 		return
 	}
-	width := 10
-	for _, b := range p.Blocks {
-		if b.Status != planner.Cached || v.opts.Verbose {
-			width = max(width, len(b.Block.Addr.String()))
-		}
-	}
-	for _, b := range p.Blocks {
-		if b.Status != planner.Cached || v.opts.Verbose {
-			v.planBlock(b, min(width, 48))
-		}
-	}
+	v.planBlocks(p)
 	for _, d := range p.Drift {
 		fmt.Fprintf(v.out, "  ~ %s  %s: will be written again\n", d.Path, d.Change)
 	}
@@ -152,7 +142,13 @@ func blockedText(s planner.Summary) string {
 }
 
 func (v *View) planBlock(b *planner.BlockStep, width int) {
-	symbol, colour := symbols[b.Status], faint
+	symbol, colour := v.symbol(b)
+	fmt.Fprintf(v.out, "%s %-*s  %-8s %s\n", v.paint(colour, fmt.Sprintf("%3s", symbol)), width, b.Block.Addr, word(b), v.blockText(b))
+}
+
+// symbol is the sign of a block in a plan, and its colour.
+func (v *View) symbol(b *planner.BlockStep) (symbol, colour string) {
+	symbol, colour = symbols[b.Status], faint
 	if b.Status == planner.Build {
 		symbol, colour = "~", yellow
 		for _, r := range b.Reasons {
@@ -170,7 +166,7 @@ func (v *View) planBlock(b *planner.BlockStep, width int) {
 	if b.Status == planner.Blocked {
 		colour = red
 	}
-	fmt.Fprintf(v.out, "%s %-*s  %-8s %s\n", v.paint(colour, fmt.Sprintf("%3s", symbol)), width, b.Block.Addr, word(b), v.blockText(b))
+	return symbol, colour
 }
 
 func word(b *planner.BlockStep) string {

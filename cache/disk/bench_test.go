@@ -1,0 +1,264 @@
+package disk
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"math/rand"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"mbuild.dev/mbuild/cache"
+)
+
+// action is a small action of a cold build: one output of 60 bytes, an encoded action of 400 bytes, and the result.
+type action struct {
+	output, preimage []byte
+	key              cache.ActionKey
+	result           *cache.ActionResult
+}
+
+func makeAction(seed, n int) action {
+	a := action{output: make([]byte, 60), preimage: bytes.Repeat([]byte("x"), 400)}
+	for _, b := range [][]byte{a.output, a.preimage} {
+		binary.LittleEndian.PutUint32(b, uint32(seed))
+		binary.LittleEndian.PutUint32(b[4:], uint32(n))
+	}
+	a.key = cache.KeyOf(a.preimage)
+	a.result = &cache.ActionResult{Outputs: []cache.Output{{Name: "out", MediaType: "text/plain", Digest: cache.Sum(a.output)}},
+		Execution: cache.Execution{Started: time.Unix(1, int64(n)), Wall: 1000, Worker: "in-process", Backend: "go"}}
+	return a
+}
+
+// build fills a store with so many actions, a thousand in one write.
+func build(b testing.TB, dir string, n int) {
+	s, err := Open(dir)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for i := range n {
+		a := makeAction(0, i)
+		enc, err := a.result.Encode()
+		if err != nil {
+			b.Fatal(err)
+		}
+		s.out.add(record{recordBlob, cache.Sum(a.output), a.output})
+		s.out.add(record{recordBlob, a.key.Digest(), a.preimage})
+		s.out.add(record{recordResult, a.key.Digest(), enc})
+		if i%1000 == 999 || i == n-1 {
+			if err := s.append(&s.out); err != nil {
+				b.Fatal(err)
+			}
+			s.out.reset()
+		}
+	}
+	if err := s.Close(); err != nil {
+		b.Fatal(err)
+	}
+}
+
+var benchSizes = []int{10_000, 100_000, 1_000_000}
+
+// BenchmarkStore: what a store costs by the number of its results. Keys are asked for in no order.
+func BenchmarkStore(b *testing.B) {
+	for _, n := range benchSizes {
+		b.Run(fmt.Sprintf("results=%d", n), func(b *testing.B) {
+			dir := b.TempDir()
+			build(b, dir, n)
+			keys := make([]cache.ActionKey, min(n, 100_000))
+			for i, j := range rand.New(rand.NewSource(1)).Perm(n)[:len(keys)] {
+				keys[i] = makeAction(0, j).key
+			}
+			b.Run("open", func(b *testing.B) {
+				for b.Loop() {
+					s, err := Open(dir)
+					if err != nil {
+						b.Fatal(err)
+					}
+					s.Close()
+				}
+			})
+			b.Run("open+55", func(b *testing.B) {
+				for b.Loop() {
+					s, err := Open(dir)
+					if err != nil {
+						b.Fatal(err)
+					}
+					for _, k := range keys[:55] {
+						if _, err := s.Lookup(ctx, k); err != nil {
+							b.Fatal(err)
+						}
+					}
+					s.Close()
+				}
+			})
+			s := open(b, dir)
+			i := 0
+			b.Run("hit", func(b *testing.B) {
+				for b.Loop() {
+					if _, err := s.Lookup(ctx, keys[i%len(keys)]); err != nil {
+						b.Fatal(err)
+					}
+					i++
+				}
+			})
+			b.Run("found", func(b *testing.B) { // without decoding
+				var buf [peekSize]byte
+				for b.Loop() {
+					if _, ok := s.find(keys[i%len(keys)].Digest(), true, true, buf[:]); !ok {
+						b.Fatal("not found")
+					}
+					i++
+				}
+			})
+			none := cache.KeyOf([]byte("none"))
+			sum := none.Digest().Bytes()
+			b.Run("miss", func(b *testing.B) {
+				var buf [peekSize]byte
+				for b.Loop() {
+					binary.LittleEndian.PutUint64(sum[:], rand.Uint64())
+					if _, ok := s.find(cache.NewDigest(sum, 1), true, false, buf[:]); ok {
+						b.Fatal("found what is not there")
+					}
+				}
+			})
+		})
+	}
+}
+
+// BenchmarkFirstPlan asks for every key of a store once, after opening it: what a plan of as many actions asks of the store.
+func BenchmarkFirstPlan(b *testing.B) {
+	const n = 100_000
+	dir := b.TempDir()
+	build(b, dir, n)
+	keys := make([]cache.ActionKey, n)
+	for i := range keys {
+		keys[i] = makeAction(0, i).key
+	}
+	for b.Loop() {
+		s, err := Open(dir)
+		if err != nil {
+			b.Fatal(err)
+		}
+		for _, k := range keys {
+			if _, err := s.Lookup(ctx, k); err != nil {
+				b.Fatal(err)
+			}
+		}
+		s.Close()
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/lookup")
+}
+
+// BenchmarkCommit commits small actions, one after the other.
+func BenchmarkCommit(b *testing.B) {
+	s := open(b, b.TempDir())
+	actions := make([]action, 200_000)
+	for i := range actions {
+		actions[i] = makeAction(0, i)
+	}
+	i := 0
+	for b.Loop() {
+		a := actions[i%len(actions)]
+		binary.LittleEndian.PutUint32(a.output, uint32(1+i/len(actions))) // never the same output twice
+		if err := s.Commit(ctx, [][]byte{a.output}, a.preimage, a.key, a.result); err != nil {
+			b.Fatal(err)
+		}
+		i++
+	}
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "commits/s")
+}
+
+// BenchmarkProcesses commits to one store from one and from eight processes, disjoint work. An op is a commit; more than the
+// cores can do at once cannot be expected of eight.
+func BenchmarkProcesses(b *testing.B) {
+	for _, n := range []int{1, 2, 8} {
+		b.Run(fmt.Sprintf("processes=%d", n), func(b *testing.B) {
+			const each = 40_000
+			for b.Loop() {
+				dir := b.TempDir()
+				open(b, dir)
+				procs := make([]*exec.Cmd, n)
+				start := time.Now()
+				for i := range procs {
+					procs[i] = child("commit", dir, i, each/n)
+					if err := procs[i].Start(); err != nil {
+						b.Fatal(err)
+					}
+				}
+				for _, p := range procs {
+					if err := p.Wait(); err != nil {
+						b.Fatal(err)
+					}
+				}
+				b.ReportMetric(each/time.Since(start).Seconds(), "commits/s")
+			}
+		})
+	}
+}
+
+// BenchmarkIngest compares taking over a large file with bare SHA-256 over the same file.
+func BenchmarkIngest(b *testing.B) {
+	const size = 256 << 20
+	data := make([]byte, size)
+	rand.New(rand.NewSource(1)).Read(data)
+	dir := b.TempDir()
+	b.Run("sha256", func(b *testing.B) {
+		path := filepath.Join(dir, "plain")
+		os.WriteFile(path, data, 0o644)
+		b.SetBytes(size)
+		for b.Loop() {
+			f, err := os.Open(path)
+			if err != nil {
+				b.Fatal(err)
+			}
+			h := sha256.New()
+			io.CopyBuffer(struct{ io.Writer }{h}, struct{ io.Reader }{f}, make([]byte, 1<<20))
+			f.Close()
+		}
+	})
+	b.Run("PutFile", func(b *testing.B) {
+		b.SetBytes(size)
+		for b.Loop() {
+			b.StopTimer()
+			s, err := Open(b.TempDir())
+			if err != nil {
+				b.Fatal(err)
+			}
+			path := filepath.Join(s.Scratch(), "file")
+			os.WriteFile(path, data, 0o644)
+			b.StartTimer()
+			if _, err := s.PutFile(ctx, path); err != nil {
+				b.Fatal(err)
+			}
+			b.StopTimer()
+			s.Close()
+			b.StartTimer()
+		}
+	})
+}
+
+// BenchmarkMaterialize links a large blob that is in the store.
+func BenchmarkMaterialize(b *testing.B) {
+	s := open(b, b.TempDir())
+	path := filepath.Join(s.Scratch(), "file")
+	if err := os.WriteFile(path, make([]byte, 1<<30), 0o644); err != nil {
+		b.Fatal(err)
+	}
+	d, err := s.PutFile(ctx, path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	out := filepath.Join(s.Scratch(), "out")
+	for b.Loop() {
+		if err := s.Materialize(ctx, d, out); err != nil {
+			b.Fatal(err)
+		}
+		os.Remove(out)
+	}
+}

@@ -1,0 +1,67 @@
+package disk
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+
+	"mbuild.dev/mbuild/cache"
+)
+
+// Lookup implements cache.ActionCache.
+func (s *Store) Lookup(_ context.Context, key cache.ActionKey) (*cache.ActionResult, error) {
+	var buf [peekSize]byte
+	f, ok := s.find(key.Digest(), true, true, buf[:])
+	if ok {
+		if r, n := parse(f.bytes); n > 0 { // else it was damaged since it was read, and is as good as absent
+			return cache.DecodeResult(r.payload)
+		}
+	}
+	return nil, fmt.Errorf("result %s: %w", key, cache.ErrNotFound)
+}
+
+// Record implements cache.ActionCache.
+func (s *Store) Record(_ context.Context, key cache.ActionKey, result *cache.ActionResult) error {
+	b, err := result.Encode()
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.out.reset()
+	s.out.add(record{kind: recordResult, digest: key.Digest(), payload: b})
+	return s.append(&s.out)
+}
+
+// Commit implements cache.Committer: small blobs, preimage and result are one write to the log. What the log has is not written
+// again.
+func (s *Store) Commit(ctx context.Context, blobs [][]byte, preimage []byte, key cache.ActionKey, result *cache.ActionResult) error {
+	if err := cache.CheckPreimage(key, preimage); err != nil {
+		return err
+	}
+	var room [8]record
+	records := room[:0]
+	for _, b := range append(blobs[:len(blobs):len(blobs)], preimage) {
+		if len(b) >= smallLimit {
+			if _, err := s.Put(ctx, bytes.NewReader(b)); err != nil {
+				return err
+			}
+			continue
+		}
+		records = append(records, record{kind: recordBlob, digest: cache.Sum(b), payload: b})
+	}
+	enc, err := result.Encode()
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.out.reset()
+	for _, r := range records {
+		if !s.has(r.digest, r.payload) {
+			s.out.add(r)
+		}
+	}
+	s.out.add(record{kind: recordResult, digest: key.Digest(), payload: enc})
+	return s.append(&s.out)
+}

@@ -1,0 +1,42 @@
+package vfs
+
+import (
+	"encoding/binary"
+	"encoding/hex"
+	"os"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+func modTime(st *unix.Stat_t) int64 { return st.Mtim.Nano() }
+
+// bootID is from the kernel's random number of this boot.
+func bootID() uint64 {
+	text, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return 0
+	}
+	raw, err := hex.DecodeString(strings.ReplaceAll(strings.TrimSpace(string(text)), "-", ""))
+	if err != nil || len(raw) < 8 {
+		return 0
+	}
+	return binary.LittleEndian.Uint64(raw)
+}
+
+// TryLock uses an OFD lock, which other opens of the same process respect too.
+func (f file) TryLock(at, n int64, shared bool) (bool, error) {
+	lock := unix.Flock_t{Type: unix.F_WRLCK, Start: at, Len: n}
+	if shared {
+		lock.Type = unix.F_RDLCK
+	}
+	err := unix.FcntlFlock(f.Fd(), unix.F_OFD_SETLK, &lock)
+	if err == unix.EAGAIN || err == unix.EACCES {
+		return false, nil
+	}
+	return err == nil, os.NewSyscallError("fcntl", err)
+}
+
+func (f file) UnlockRange(at, n int64) error {
+	return os.NewSyscallError("fcntl", unix.FcntlFlock(f.Fd(), unix.F_OFD_SETLK, &unix.Flock_t{Type: unix.F_UNLCK, Start: at, Len: n}))
+}
