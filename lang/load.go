@@ -8,6 +8,8 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
+
+	"mbuild.dev/mbuild/cache/vfs"
 )
 
 // Request says what to load.
@@ -19,7 +21,15 @@ type Request struct {
 	Env      func(name string) (string, bool) // os.LookupEnv; nil reads nothing
 	Std      Library                          // modules that sources "std/NAME" name; nil has none
 	Cache    string                           // file that keeps the evaluated spec; "" keeps none
+	FS       vfs.FS                           // where Cache is; nil stands for vfs.OS
 	Version  string                           // of the program; another version takes nothing from the cache
+}
+
+func (r Request) fsys() vfs.FS {
+	if r.FS == nil {
+		return vfs.OS
+	}
+	return r.FS
 }
 
 // VarArg is one -var name=value.

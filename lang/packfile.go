@@ -1,7 +1,6 @@
 package lang
 
 import (
-	"bufio"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
@@ -9,9 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"hash/crc32"
-	"io"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"sort"
@@ -19,6 +16,7 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 
+	"mbuild.dev/mbuild/cache/vfs"
 	"mbuild.dev/mbuild/lang/value"
 )
 
@@ -48,7 +46,7 @@ type Packed struct {
 	body   string
 	index  []byte
 	id     string
-	f      *os.File
+	f      vfs.File
 	size   int64
 	dir    string
 	files  map[string]*hcl.File
@@ -60,7 +58,7 @@ func OpenPacked(ctx context.Context, req Request) *Packed {
 	if req.Cache == "" {
 		return nil
 	}
-	p := ReadPacked(req.Cache)
+	p := ReadPacked(req.fsys(), req.Cache)
 	if p == nil {
 		return nil
 	}
@@ -76,8 +74,8 @@ func OpenPacked(ctx context.Context, req Request) *Packed {
 
 // ReadPacked opens the file of a spec whatever has become of what it was made of: it tells what blocks were. It is nil when the
 // file is missing or damaged.
-func ReadPacked(path string) *Packed {
-	f, err := os.Open(path)
+func ReadPacked(fsys vfs.FS, path string) *Packed {
+	f, err := vfs.Open(fsys, path)
 	if err != nil {
 		return nil
 	}
@@ -91,10 +89,10 @@ func ReadPacked(path string) *Packed {
 
 func (p *Packed) readFront() bool {
 	info, err := p.f.Stat()
-	if err != nil || info.Size() < int64(packFixed) {
+	if err != nil || info.Size < int64(packFixed) {
 		return false
 	}
-	p.size = info.Size()
+	p.size = info.Size
 	fixed := make([]byte, packFixed)
 	if _, err := p.f.ReadAt(fixed, 0); err != nil || string(fixed[:len(packMagic)]) != packMagic {
 		return false
@@ -283,10 +281,10 @@ func (p *Packed) Attrs(a Addr) (map[string]any, bool) {
 
 // WriteApplied keeps blocks in a file for ReadPacked, so that a later plan can say what has changed in them. Sensitive values are
 // written as the digest that keys have of them.
-func WriteApplied(path string, blocks map[Addr]*Block) error {
+func WriteApplied(fsys vfs.FS, path string, blocks map[Addr]*Block) error {
 	s := &Spec{Blocks: slices.Collect(maps.Values(blocks))}
 	s.sort()
-	_, err := writePacked(path, cacheHeader{}, s, nil, hideSecrets)
+	_, err := writePacked(fsys, path, cacheHeader{}, s, nil, hideSecrets)
 	return err
 }
 
@@ -314,7 +312,7 @@ func hideSecrets(v any) any {
 }
 
 // writePacked writes the file of a spec in one step.
-func writePacked(path string, h cacheHeader, s *Spec, diags hcl.Diagnostics, edit ...func(any) any) (id string, err error) {
+func writePacked(fsys vfs.FS, path string, h cacheHeader, s *Spec, diags hcl.Diagnostics, edit ...func(any) any) (id string, err error) {
 	header, err := json.Marshal(h)
 	if err != nil {
 		return "", err
@@ -330,23 +328,12 @@ func writePacked(path string, h cacheHeader, s *Spec, diags hcl.Diagnostics, edi
 	front = append(append(front, header...), body.b...)
 	index := len(front)
 	front = append(front, make([]byte, len(s.Blocks)*packEntry)...)
-	f, err := os.CreateTemp(filepath.Dir(path), ".spec-*")
+	blocks, err := packBlocks(s, front[index:], len(front), edit)
 	if err != nil {
 		return "", err
 	}
-	defer os.Remove(f.Name())
-	err = writeBlocks(f, s, front[index:], int64(len(front)), edit)
-	if err == nil {
-		binary.LittleEndian.PutUint32(front[len(packMagic):], crc32.Checksum(front[len(packMagic)+4:], castagnoli))
-		_, err = f.WriteAt(front, 0)
-	}
-	if cerr := f.Close(); err == nil {
-		err = cerr
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	return packID(front[packFixed:]), err
+	binary.LittleEndian.PutUint32(front[len(packMagic):], crc32.Checksum(front[len(packMagic)+4:], castagnoli))
+	return packID(front[packFixed:]), vfs.WriteParts(fsys, filepath.Dir(path), path, 0o600, append([][]byte{front}, blocks...)...)
 }
 
 // packID is a digest of the front, which holds checksums of all blocks.
@@ -355,37 +342,36 @@ func packID(front []byte) string {
 	return hex.EncodeToString(sum[:16])
 }
 
-// writeBlocks writes the blocks behind an offset of f, and their index.
-func writeBlocks(f *os.File, s *Spec, index []byte, offset int64, edit []func(any) any) error {
+// packBlocks encodes the blocks, which begin at an offset of the file, in pieces of some size, and fills in their index.
+func packBlocks(s *Spec, index []byte, offset int, edit []func(any) any) (pieces [][]byte, err error) {
 	number := make(map[Addr]int, len(s.Blocks))
 	for i, b := range s.Blocks {
 		number[b.Addr] = i
 	}
-	if _, err := f.Seek(offset, io.SeekStart); err != nil {
-		return err
-	}
-	w := bufio.NewWriterSize(f, 1<<20)
+	const piece = 1 << 20
 	p, attrs := &packer{}, &packer{}
 	for i, b := range s.Blocks {
-		p.b, attrs.b = p.b[:0], attrs.b[:0]
+		attrs.b = attrs.b[:0]
 		var v any = b.Attrs()
 		for _, e := range edit {
 			v = e(v)
 		}
 		if err := attrs.value(v); err != nil {
-			return err
+			return nil, err
 		}
+		start := len(p.b)
 		p.block(b, attrs.b, number)
-		e := index[i*packEntry:]
+		e, text := index[i*packEntry:], p.b[start:]
 		binary.LittleEndian.PutUint64(e, uint64(offset))
-		binary.LittleEndian.PutUint32(e[8:], uint32(len(p.b)))
-		binary.LittleEndian.PutUint32(e[12:], crc32.Checksum(p.b, castagnoli))
-		offset += int64(len(p.b))
-		if _, err := w.Write(p.b); err != nil {
-			return err
+		binary.LittleEndian.PutUint32(e[8:], uint32(len(text)))
+		binary.LittleEndian.PutUint32(e[12:], crc32.Checksum(text, castagnoli))
+		offset += len(text)
+		if len(p.b) > piece {
+			pieces = append(pieces, p.b)
+			p = &packer{b: make([]byte, 0, piece+piece/8)}
 		}
 	}
-	return w.Flush()
+	return append(pieces, p.b), nil
 }
 
 func (p *packer) block(b *Block, attrs []byte, number map[Addr]int) {

@@ -151,10 +151,10 @@ func writeCache(req Request, s *Spec, diags hcl.Diagnostics) bool {
 	h := requestHeader(req)
 	h.Reads = s.Reads
 	var err error
-	if s.ID, err = writePacked(req.Cache, h, s, diags); err != nil {
+	if s.ID, err = writePacked(req.fsys(), req.Cache, h, s, diags); err != nil {
 		s.ID = ""
 		if errors.Is(err, errSecret) {
-			os.Remove(req.Cache)
+			req.fsys().Remove(req.Cache)
 		}
 		return false
 	}

@@ -97,8 +97,7 @@ func readTail(log io.ReaderAt, end int64) ([]byte, error) {
 }
 
 // Holds reports that a store still has what a witness saw. It is careful: false means only that one has to look.
-func Holds(w *Witness) bool {
-	fsys := vfs.OS
+func Holds(fsys vfs.FS, w *Witness) bool {
 	format, err := vfs.ReadFile(fsys, filepath.Join(w.Dir, "format"))
 	if err != nil || !bytes.Equal(format, formatText) {
 		return false

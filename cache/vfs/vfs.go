@@ -92,11 +92,21 @@ func ReadFile(fsys FS, name string) ([]byte, error) {
 // WriteFile puts a file at a path in one step: another reader sees the old one, or all of the new one. The new one is first
 // written into tmp, a directory on the same file system. A failure leaves the old one as it is.
 func WriteFile(fsys FS, tmp, name string, b []byte, perm fs.FileMode) error {
+	return WriteParts(fsys, tmp, name, perm, b)
+}
+
+// WriteParts is WriteFile of something that lies in several pieces.
+func WriteParts(fsys FS, tmp, name string, perm fs.FileMode, parts ...[]byte) error {
 	f, err := fsys.CreateTemp(tmp, "write-")
 	if err != nil {
 		return err
 	}
-	if _, err = f.Write(b); err == nil {
+	for _, b := range parts {
+		if err == nil && len(b) > 0 {
+			_, err = f.Write(b)
+		}
+	}
+	if err == nil {
 		err = f.Chmod(perm)
 	}
 	if cerr := f.Close(); err == nil {

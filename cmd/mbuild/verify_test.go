@@ -10,6 +10,7 @@ import (
 
 	"mbuild.dev/mbuild/cache"
 	"mbuild.dev/mbuild/cache/disk"
+	"mbuild.dev/mbuild/cache/vfs"
 	"mbuild.dev/mbuild/planner/project"
 	"mbuild.dev/mbuild/stdlib/artifact/safetensors"
 )
@@ -95,7 +96,7 @@ func tree(t *testing.T, dir string) string {
 // tamper records another result for an action: one value of one file of its output is changed.
 func tamper(t *testing.T, dir, store, address, output, file string) {
 	ctx := context.Background()
-	memory := project.Open(dir)
+	memory := project.Open(vfs.OS, dir)
 	defer memory.Close()
 	s, err := disk.Open(store)
 	if err != nil {

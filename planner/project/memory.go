@@ -6,10 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"hash/crc32"
-	"os"
 	"slices"
 
 	"mbuild.dev/mbuild/cache"
+	"mbuild.dev/mbuild/cache/vfs"
 	"mbuild.dev/mbuild/planner"
 )
 
@@ -126,8 +126,8 @@ func newMemory(n sizes) *Memory {
 var errMemory = errors.New("it is damaged or from another version")
 
 // readMemory reads a memory that encode wrote.
-func readMemory(path string) (*Memory, error) {
-	raw, err := os.ReadFile(path)
+func readMemory(fsys vfs.FS, path string) (*Memory, error) {
+	raw, err := vfs.ReadFile(fsys, path)
 	if err != nil {
 		return nil, err
 	}

@@ -10,11 +10,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 
 	"mbuild.dev/mbuild/cache"
+	"mbuild.dev/mbuild/cache/vfs"
 	"mbuild.dev/mbuild/lang"
 	"mbuild.dev/mbuild/planner"
 )
@@ -36,6 +36,7 @@ type Project struct {
 	Memory   *Memory  // nil when there is none
 	Warnings []string // what could not be read, in words for the user
 
+	fs      vfs.FS
 	dir     string
 	applied *lang.Packed // opened when first asked for
 	asked   bool
@@ -43,10 +44,10 @@ type Project struct {
 }
 
 // Open reads the memory of the project whose spec lies in dir. Close it.
-func Open(dir string) *Project {
-	p := &Project{dir: filepath.Join(dir, Dir)}
+func Open(fsys vfs.FS, dir string) *Project {
+	p := &Project{fs: fsys, dir: filepath.Join(dir, Dir)}
 	var err error
-	p.Memory, err = readMemory(p.Path(memoryFile))
+	p.Memory, err = readMemory(fsys, p.Path(memoryFile))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		p.Warnings = append(p.Warnings, fmt.Sprintf("%s/%s cannot be used: %v; going on without it.", Dir, memoryFile, err))
 	}
@@ -62,8 +63,8 @@ func (p *Project) Close() {
 
 // Prepare makes the directory of the project's memory, for those who write into it before anything is saved. A project that
 // cannot be written only loses time, so there is no error.
-func Prepare(dir string) {
-	p := &Project{dir: filepath.Join(dir, Dir)}
+func Prepare(fsys vfs.FS, dir string) {
+	p := &Project{fs: fsys, dir: filepath.Join(dir, Dir)}
 	_ = p.ensure()
 }
 
@@ -86,7 +87,7 @@ func (p *Project) Keys(addr string) (last, prior cache.ActionKey) {
 func (p *Project) Attrs(addr lang.Addr) (map[string]any, bool) {
 	if !p.asked {
 		p.asked = true
-		p.applied = lang.ReadPacked(p.Path(appliedFile))
+		p.applied = lang.ReadPacked(p.fs, p.Path(appliedFile))
 	}
 	if p.applied == nil {
 		return nil, false
@@ -98,7 +99,7 @@ func (p *Project) Attrs(addr lang.Addr) (map[string]any, bool) {
 func (p *Project) Interrupted(addr string) bool {
 	if p.running == nil {
 		p.running = map[string]bool{}
-		text, _ := os.ReadFile(p.Path(runningFile)) // it is not there unless an apply was killed
+		text, _ := vfs.ReadFile(p.fs, p.Path(runningFile)) // it is not there unless an apply was killed
 		for a := range strings.Lines(string(text)) {
 			p.running[strings.TrimSuffix(a, "\n")] = true
 		}
@@ -121,7 +122,7 @@ func (p *Project) Begin(plan *planner.Plan) {
 }
 
 // End notes that the apply has come to its end.
-func (p *Project) End() { os.Remove(p.Path(runningFile)) }
+func (p *Project) End() { p.fs.Remove(p.Path(runningFile)) }
 
 // Save keeps the memory.
 func (p *Project) Save() error {
@@ -142,7 +143,7 @@ func (p *Project) KeepApplied(blocks []*lang.Block, whole bool) error {
 		return nil
 	}
 	all := map[lang.Addr]*lang.Block{}
-	if old := lang.ReadPacked(p.Path(appliedFile)); old != nil {
+	if old := lang.ReadPacked(p.fs, p.Path(appliedFile)); old != nil {
 		defer old.Close()
 		if s, _ := old.Spec(nil); s != nil {
 			for _, b := range s.Blocks {
@@ -153,25 +154,25 @@ func (p *Project) KeepApplied(blocks []*lang.Block, whole bool) error {
 	for _, b := range blocks {
 		all[b.Addr] = b
 	}
-	return lang.WriteApplied(p.Path(appliedFile), all)
+	return lang.WriteApplied(p.fs, p.Path(appliedFile), all)
 }
 
 // linkApplied makes the cache of the spec the memory of what was applied: a second name of one file, which is never changed,
 // only replaced.
 func (p *Project) linkApplied() error {
-	from, err := os.Stat(p.Path(SpecFile))
+	from, err := p.fs.Stat(p.Path(SpecFile))
 	if err != nil {
 		return err
 	}
-	if to, err := os.Stat(p.Path(appliedFile)); err == nil && os.SameFile(from, to) {
+	if to, err := p.fs.Stat(p.Path(appliedFile)); err == nil && from.Inode == to.Inode && from.Inode != 0 {
 		return nil
 	}
 	tmp := p.Path(appliedFile + ".new")
-	os.Remove(tmp)
-	if err := os.Link(p.Path(SpecFile), tmp); err != nil {
+	p.fs.Remove(tmp)
+	if err := p.fs.Link(p.Path(SpecFile), tmp); err != nil {
 		return err
 	}
-	return os.Rename(tmp, p.Path(appliedFile))
+	return p.fs.Rename(tmp, p.Path(appliedFile))
 }
 
 // write replaces a file in one step.
@@ -179,32 +180,16 @@ func (p *Project) write(name string, parts ...[]byte) error {
 	if err := p.ensure(); err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(p.dir, name+".*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name())
-	for _, b := range parts {
-		if err == nil {
-			_, err = f.Write(b)
-		}
-	}
-	if cerr := f.Close(); err == nil {
-		err = cerr
-	}
-	if err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), p.Path(name))
+	return vfs.WriteParts(p.fs, p.dir, p.Path(name), 0o600, parts...)
 }
 
 // ensure makes .mbuild with an ignore file of its own, so that nobody checks it in.
 func (p *Project) ensure() error {
-	if _, err := os.Stat(p.Path(".gitignore")); err == nil {
+	if _, err := p.fs.Stat(p.Path(".gitignore")); err == nil {
 		return nil
 	}
-	if err := os.MkdirAll(p.dir, 0o755); err != nil {
+	if err := p.fs.MkdirAll(p.dir, 0o755); err != nil {
 		return err
 	}
-	return os.WriteFile(p.Path(".gitignore"), []byte("*\n"), 0o644)
+	return vfs.WriteFile(p.fs, p.dir, p.Path(".gitignore"), []byte("*\n"), 0o644)
 }

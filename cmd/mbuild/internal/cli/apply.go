@@ -47,6 +47,7 @@ func (a *app) applyCmd() *cobra.Command {
 			if err != nil {
 				return a.failEarly(start, err)
 			}
+			defer w.close()
 			if w.idle {
 				res := w.unchanged(start)
 				a.view().Diagnostics(w.diags, nil)

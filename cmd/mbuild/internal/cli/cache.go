@@ -24,7 +24,7 @@ func (a *app) cacheStatCmd() *cobra.Command {
 		Short: "Say what the store holds and how much room it takes",
 		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			s, err := openStore()
+			s, err := a.openStore()
 			if err != nil {
 				return err
 			}
@@ -54,7 +54,7 @@ func (a *app) cacheVerifyCmd() *cobra.Command {
 		Long:  "verify reads all bytes of the store. What is damaged or gone is marked as lost, so that it is built again when it is needed, and\nmakes the exit code 1.",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			s, err := openStore()
+			s, err := a.openStore()
 			if err != nil {
 				return err
 			}

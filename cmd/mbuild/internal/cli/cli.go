@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"mbuild.dev/mbuild/cache/vfs"
 	"mbuild.dev/mbuild/cmd/mbuild/internal/view"
 	"mbuild.dev/mbuild/executor"
 	"mbuild.dev/mbuild/executor/worker"
@@ -42,6 +43,7 @@ type app struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	kinds          *executor.Table
+	fs             vfs.FS // of the store and of .mbuild
 
 	dir      string
 	json     bool
@@ -78,7 +80,7 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) (code int) {
 	}()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, kinds: kinds}
+	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, kinds: kinds, fs: vfs.OS}
 	root := a.root()
 	root.SetArgs(a.normalise(root, append(envArgs(args), args...)))
 	if err := root.ExecuteContext(ctx); err != nil {

@@ -22,6 +22,7 @@ func (a *app) driftCmd() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			defer w.close()
 			var drift []planner.Drift
 			switch {
 			case w.plan != nil:

@@ -27,7 +27,7 @@ import (
 // request says where the spec is and what its variables are.
 func (a *app) request() (lang.Request, error) {
 	r := lang.Request{Dir: a.dir, Kinds: a.kinds.Planner, Std: stdlib.Modules, VarFiles: a.varFiles, Env: os.LookupEnv,
-		Version: Version, Cache: filepath.Join(a.dir, project.Dir, project.SpecFile)}
+		FS: a.fs, Version: Version, Cache: filepath.Join(a.dir, project.Dir, project.SpecFile)}
 	for _, v := range a.vars {
 		name, val, ok := strings.Cut(v, "=")
 		if !ok {
@@ -87,12 +87,12 @@ func storeDir() string {
 }
 
 // openStore opens $MBUILD_CACHE, else the user's cache directory.
-func openStore() (*disk.Store, error) {
+func (a *app) openStore() (*disk.Store, error) {
 	dir := storeDir()
 	if dir == "" {
 		return nil, errors.New("there is no cache directory for this user: set MBUILD_CACHE")
 	}
-	return disk.Open(dir)
+	return disk.OpenOn(a.fs, dir)
 }
 
 // report prints diagnostics and returns errReported when there are errors.

@@ -22,6 +22,7 @@ func (a *app) outputCmd() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			defer w.close()
 			if w.plan == nil {
 				return a.report(w.spec, w.diags)
 			}

@@ -28,6 +28,7 @@ func (a *app) planCmd() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			defer w.close()
 			if w.idle {
 				a.view().Diagnostics(w.diags, nil)
 				a.view().Idle(w.project.Memory.Actions(), "")

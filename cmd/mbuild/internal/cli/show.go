@@ -28,6 +28,7 @@ func (a *app) showCmd() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			defer w.close()
 			if w.plan == nil {
 				return a.report(w.spec, w.diags)
 			}

@@ -39,6 +39,7 @@ func (a *app) verifyCmd() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			defer w.close()
 			if w.plan == nil {
 				return a.report(w.spec, w.diags)
 			}

@@ -33,6 +33,14 @@ type work struct {
 	idle    bool             // nothing has changed since everything was found cached and in place; there is no plan
 }
 
+// close lets go of the store and of the memory.
+func (w *work) close() {
+	w.project.Close()
+	if w.store != nil {
+		w.store.Close()
+	}
+}
+
 // planFlags are the flags that plan and apply share.
 type planFlags struct {
 	targets []string
@@ -48,31 +56,41 @@ type planFlags struct {
 // the rest is looked at. Diagnostics with errors leave plan nil.
 func (a *app) makePlan(ctx context.Context, f planFlags) (*work, error) {
 	if hasSpec(a.dir) {
-		project.Prepare(a.dir)
+		project.Prepare(a.fs, a.dir)
 	}
-	w := &work{project: project.Open(a.dir)}
+	w := &work{project: project.Open(a.fs, a.dir)}
 	for _, text := range w.project.Warnings {
 		fmt.Fprintf(a.stderr, "Warning: %s\n", text)
 	}
-	if ok, err := a.planPart(ctx, f, w); ok || err != nil {
-		return w, err
+	ok, err := a.planPart(ctx, f, w)
+	if err == nil && !ok {
+		err = a.planWhole(ctx, f, w)
 	}
+	if err != nil {
+		w.close()
+		return nil, err
+	}
+	return w, nil
+}
+
+// planWhole plans every block of the spec.
+func (a *app) planWhole(ctx context.Context, f planFlags, w *work) error {
 	spec, graph, diags, err := a.load(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	w.spec, w.diags, w.lowered = spec, diags, diags
 	if diags.HasErrors() {
-		return w, nil
+		return nil
 	}
 	tc, err := a.toolchain(spec.Settings.Backend)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if w.store, err = openStore(); err != nil {
-		return nil, err
+	if w.store, err = a.openStore(); err != nil {
+		return err
 	}
-	return w, a.plan(ctx, f, w, graph, planner.Request{Toolchain: tc})
+	return a.plan(ctx, f, w, graph, planner.Request{Toolchain: tc})
 }
 
 // plan takes the snapshot of a graph's sources and makes its plan.
@@ -125,7 +143,7 @@ func (a *app) planPart(ctx context.Context, f planFlags, w *work) (bool, error) 
 		return false, nil
 	}
 	tc, err := a.toolchain(m.Backend)
-	if err != nil || tc != m.Toolchain || !w.holds() {
+	if err != nil || tc != m.Toolchain || !a.holds(w) {
 		return false, nil
 	}
 	warnings, ok := lang.UnpackDiagnostics(m.Warnings)
@@ -151,7 +169,7 @@ func (a *app) planPart(ctx context.Context, f planFlags, w *work) (bool, error) 
 		return false, nil
 	}
 	w.spec, w.diags, w.numbers = spec, append(diags, warnings...), numbers
-	if w.store, err = openStore(); err != nil {
+	if w.store, err = a.openStore(); err != nil {
 		return false, err
 	}
 	request := planner.Request{Toolchain: tc}
@@ -162,9 +180,9 @@ func (a *app) planPart(ctx context.Context, f planFlags, w *work) (bool, error) 
 }
 
 // holds reports that the store still has what the memory saw in it.
-func (w *work) holds() bool {
+func (a *app) holds(w *work) bool {
 	var seen disk.Witness
-	return json.Unmarshal(w.project.Memory.Store, &seen) == nil && seen.Dir == storeDir() && disk.Holds(&seen)
+	return json.Unmarshal(w.project.Memory.Store, &seen) == nil && seen.Dir == storeDir() && disk.Holds(a.fs, &seen)
 }
 
 // mayDiffer lists the blocks of which a plan may say something else than the last one, with all that they need: those that read a
@@ -308,7 +326,7 @@ func (a *app) rememberApply(ctx context.Context, w *work, f planFlags, res *exec
 func (a *app) remember(ctx context.Context, w *work, o project.Outcome, results []*cache.ActionResult, summary json.RawMessage) {
 	m := w.project.Memory
 	var seen *disk.Witness
-	same := w.numbers != nil || m != nil && m.Spec != "" && m.Spec == w.spec.ID && m.Toolchain == w.plan.Toolchain && w.holds()
+	same := w.numbers != nil || m != nil && m.Spec != "" && m.Spec == w.spec.ID && m.Toolchain == w.plan.Toolchain && a.holds(w)
 	if same {
 		seen = new(disk.Witness)
 		if json.Unmarshal(m.Store, seen) != nil {
