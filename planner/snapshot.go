@@ -65,7 +65,7 @@ type Snapshot struct {
 	Stats map[string]FileStat     // the stat cache to keep for the next run
 }
 
-// TakeSnapshot digests the files in parallel, reading only those that the stat cache does not vouch for. A file that is
+// TakeSnapshot digests the files in parallel, reading only those that the stat cache, known, does not vouch for; it may be nil. A file that is
 // missing, a directory or unreadable is a diagnostic at the attribute that named it.
 func TakeSnapshot(ctx context.Context, dir string, files []SourceFile, known func(path string) (FileStat, bool)) (*Snapshot, hcl.Diagnostics) {
 	s := &Snapshot{Dir: dir, Files: make(map[string]cache.Digest, len(files)), Stats: make(map[string]FileStat, len(files))}
@@ -76,7 +76,10 @@ func TakeSnapshot(ctx context.Context, dir string, files []SourceFile, known fun
 	for w := range workers {
 		wg.Go(func() {
 			for i := w; i < len(files); i += workers {
-				was, _ := known(files[i].Path)
+				var was FileStat
+				if known != nil {
+					was, _ = known(files[i].Path)
+				}
 				stats[i], errs[i] = statFile(ctx, dir, files[i].Path, was)
 			}
 		})
