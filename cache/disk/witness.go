@@ -44,7 +44,7 @@ func (s *Store) Witness(ctx context.Context, outputs []cache.Output) (*Witness, 
 			return nil
 		}
 		seen[d] = true
-		f, ok := s.find(d, false, false, buf[:])
+		f, ok := s.find(d, recordBlob, false, buf[:])
 		if !ok || f.kind() == recordFile && !s.sound(ctx, d, f) {
 			return cache.ErrNotFound
 		}
