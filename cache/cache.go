@@ -37,6 +37,7 @@ var (
 	ErrReadOnly = errors.New("the store is read-only")
 	ErrNoSpace  = errors.New("no space left on the store's disk")
 	ErrFormat   = errors.New("unsupported store format")
+	ErrBusy     = errors.New("the store is in use: try again later")
 )
 
 // CAS stores bytes by their digest.

@@ -138,3 +138,6 @@ func (k ActionKey) IsZero() bool { return k.d.IsZero() }
 
 // MarshalText is "sha256:<hex>/<size>".
 func (k ActionKey) MarshalText() ([]byte, error) { return k.d.MarshalText() }
+
+// UnmarshalText reads what MarshalText wrote.
+func (k *ActionKey) UnmarshalText(b []byte) error { return k.d.UnmarshalText(b) }

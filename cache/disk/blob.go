@@ -10,13 +10,14 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"mbuild.dev/mbuild/cache"
 	"mbuild.dev/mbuild/cache/vfs"
 )
 
-// FindMissing implements cache.CAS. A file blob counts as present when the file has the size, mtime and inode that it had
-// when it was hashed, since the machine was started; otherwise it is hashed again.
+// FindMissing implements cache.CAS. A small blob counts as present when its record checks out; a file blob when the file has the
+// size, mtime and inode that it had when it was hashed, since the machine was started; otherwise it is hashed again.
 func (s *Store) FindMissing(ctx context.Context, digests []cache.Digest) ([]cache.Digest, error) {
 	var missing []cache.Digest
 	var buf [peekSize]byte
@@ -24,9 +25,9 @@ func (s *Store) FindMissing(ctx context.Context, digests []cache.Digest) ([]cach
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		f, ok := s.find(d, false, false, buf[:])
-		if ok && f.kind() == recordFile {
-			ok = s.sound(ctx, d, f)
+		f, ok := s.find(d, recordBlob, true, buf[:])
+		if ok {
+			ok = s.intact(ctx, d, f)
 		}
 		if err := ctx.Err(); err != nil {
 			return nil, err // it was not looked at to the end
@@ -36,6 +37,18 @@ func (s *Store) FindMissing(ctx context.Context, digests []cache.Digest) ([]cach
 		}
 	}
 	return missing, nil
+}
+
+// intact reports whether a blob is what the log says; whole is its record.
+func (s *Store) intact(ctx context.Context, d cache.Digest, whole found) bool {
+	if whole.kind() == recordFile {
+		return s.sound(ctx, d, whole)
+	}
+	_, n := parse(whole.bytes)
+	if n == 0 {
+		s.lose(d, whole.offset)
+	}
+	return n > 0
 }
 
 // identity is what tells that the file of a blob is the one that was hashed.
@@ -98,21 +111,19 @@ func (s *Store) lose(d cache.Digest, offset int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var buf [peekSize]byte
-	f, ok := s.findHeld(d, false, false, buf[:])
+	f, ok := s.findHeld(d, recordBlob, false, buf[:])
 	if !ok || f.offset != offset || s.readOnly {
 		return
 	}
 	if f.kind() == recordFile {
 		s.fs.Remove(s.blobPath(d))
 	}
-	s.out.reset()
-	s.out.add(record{kind: recordLost, digest: d})
-	s.append(&s.out) // best effort: without it the next reader finds out again
+	s.append(func(out *batch) { out.add(record{kind: recordLost, digest: d}) }) // best effort: without it the next reader finds out again
 }
 
 // Open implements cache.CAS.
 func (s *Store) Open(_ context.Context, d cache.Digest) (io.ReadCloser, error) {
-	f, ok := s.find(d, false, true, make([]byte, peekSize))
+	f, ok := s.find(d, recordBlob, true, make([]byte, peekSize))
 	if !ok {
 		return nil, fmt.Errorf("blob %s: %w", d, cache.ErrNotFound)
 	}
@@ -153,7 +164,11 @@ func (s *Store) putLarge(ctx context.Context, r io.Reader) (cache.Digest, error)
 	if s.readOnly {
 		return cache.Digest{}, cache.ErrReadOnly
 	}
-	tmp, err := s.fs.CreateTemp(s.path("tmp"), "blob-")
+	dir, err := s.scratchDir()
+	if err != nil {
+		return cache.Digest{}, fmt.Errorf("putting a blob: %w", wrap(err))
+	}
+	tmp, err := s.fs.CreateTemp(dir, "blob-")
 	if err != nil {
 		return cache.Digest{}, fmt.Errorf("putting a blob: %w", wrap(err))
 	}
@@ -175,23 +190,31 @@ func (s *Store) putSmall(b []byte) (cache.Digest, error) {
 	d := cache.Sum(b)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.has(d, b) {
-		return d, nil
-	}
-	s.out.reset()
-	s.out.add(record{kind: recordBlob, digest: d, payload: b})
-	return d, s.append(&s.out)
+	return d, s.append(func(out *batch) { s.addBlob(out, d, b) })
 }
 
-// has reports that the log has the very bytes of a small blob. The caller holds mu.
-func (s *Store) has(d cache.Digest, b []byte) bool {
+// addBlob adds what makes sure that a small blob is in the log and stays there: nothing, a note that it is used, or all of it. What
+// was there before this process came could be what GC removes while this process works. The caller holds mu.
+func (s *Store) addBlob(out *batch, d cache.Digest, b []byte) {
 	var buf [peekSize]byte
-	f, ok, err := s.locate(d, false, buf[:])
-	if !ok || err != nil || f.kind() != recordBlob {
-		return false
+	f, ok, err := s.locate(d, recordBlob, buf[:])
+	if ok = ok && err == nil && f.kind() == recordBlob; ok {
+		f, ok = s.rest(f)
 	}
-	f, ok = s.rest(f)
-	return ok && bytes.Equal(f.payload(), b)
+	switch {
+	case !ok || !bytes.Equal(f.payload(), b):
+		out.add(record{kind: recordBlob, digest: d, payload: b})
+	case f.offset < s.began:
+		s.addUse(out, d)
+	}
+}
+
+// addUse adds a note that a blob or a result from before this process came is used, unless there is one. The caller holds mu.
+func (s *Store) addUse(out *batch, d cache.Digest) {
+	var buf [headerSize]byte
+	if f, ok, err := s.locate(d, recordUse, buf[:]); !ok || err != nil || f.offset < s.began {
+		out.add(record{kind: recordUse, digest: d})
+	}
 }
 
 // PutFile implements cache.FilePutter: a large file becomes the blob without being copied when it lies on the store's file
@@ -225,49 +248,92 @@ func (s *Store) PutFile(ctx context.Context, path string) (cache.Digest, error) 
 
 // adopt makes a file with a known digest the blob: read-only, renamed into place, then noted in the log.
 func (s *Store) adopt(ctx context.Context, d cache.Digest, path string) error {
-	var buf [peekSize]byte
-	if f, ok := s.find(d, false, false, buf[:]); ok && f.kind() == recordFile && s.sound(ctx, d, f) {
+	to := s.blobPath(d)
+	if s.keep(ctx, d) {
 		return nil
 	}
-	to := s.blobPath(d)
 	if err := s.fs.MkdirAll(filepath.Dir(to), 0o755); err != nil {
 		return wrap(err)
 	}
 	if err := s.fs.Chmod(path, 0o444); err != nil {
 		return wrap(err)
 	}
-	if err := s.fs.Rename(path, to); err != nil {
-		if filepath.Dir(path) == s.path("tmp") {
-			return wrap(err)
-		}
-		f, oerr := vfs.Open(s.fs, path) // it may be on another file system: copy
-		if oerr != nil {
-			return wrap(err)
-		}
-		defer f.Close()
-		_, err = s.putLarge(ctx, f)
-		return err
-	}
-	info, err := s.fs.Stat(to)
-	if err != nil {
+	err := s.rename(d, path, to)
+	if err == nil || !errors.Is(err, syscall.EXDEV) {
 		return wrap(err)
 	}
-	return s.noteFile(d, info)
+	f, err := vfs.Open(s.fs, path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	_, err = s.putLarge(ctx, f)
+	return err
 }
 
-// noteFile records that the file of a blob was hashed when it had this identity.
+// keep reports that the store has a large blob, and makes sure that it stays.
+func (s *Store) keep(ctx context.Context, d cache.Digest) bool {
+	var buf [peekSize]byte
+	f, ok := s.find(d, recordBlob, true, buf[:])
+	if !ok || f.kind() != recordFile || !s.sound(ctx, d, f) {
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if f.offset >= s.began {
+		return true
+	}
+	kept := true
+	err := s.append(func(out *batch) {
+		f, ok, err := s.locate(d, recordBlob, buf[:])
+		if kept = ok && err == nil && f.kind() == recordFile; kept {
+			s.addUse(out, d)
+		}
+	})
+	return kept && err == nil
+}
+
+// rename moves a file into its place and notes it while the log is locked, so that GC cannot take it for one that nobody knows.
+func (s *Store) rename(d cache.Digest, from, to string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	at, err := s.lockLog()
+	if err != nil {
+		return err
+	}
+	err = s.fs.Rename(from, to)
+	if err == nil {
+		var info vfs.Info
+		if info, err = s.fs.Stat(to); err == nil {
+			s.out.reset(s.now())
+			s.out.add(s.noteOf(d, info))
+			err = s.write(at)
+			s.added += info.Blocks
+		}
+	}
+	s.log.Unlock()
+	if err != nil {
+		return err
+	}
+	return s.wrote(at)
+}
+
+// noteOf says that the file of a blob was hashed when it had this identity.
+func (s *Store) noteOf(d cache.Digest, info vfs.Info) record {
+	return record{kind: recordFile, digest: d, payload: s.identityOf(info).encode()}
+}
+
+// noteFile records that the file of a blob was hashed.
 func (s *Store) noteFile(d cache.Digest, info vfs.Info) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.out.reset()
-	s.out.add(record{kind: recordFile, digest: d, payload: s.identityOf(info).encode()})
-	return s.append(&s.out)
+	return s.append(func(out *batch) { out.add(s.noteOf(d, info)) })
 }
 
 // Materialize implements cache.Materializer: a large blob is hard-linked, read-only, a small one written.
 func (s *Store) Materialize(ctx context.Context, d cache.Digest, path string) error {
 	var buf [peekSize]byte
-	f, ok := s.find(d, false, false, buf[:])
+	f, ok := s.find(d, recordBlob, false, buf[:])
 	if ok && f.kind() == recordFile {
 		if !s.sound(ctx, d, f) {
 			return fmt.Errorf("blob %s: %w", d, cache.ErrNotFound)

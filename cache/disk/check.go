@@ -4,70 +4,9 @@ import (
 	"context"
 	"errors"
 	"io"
-	"io/fs"
-	"path/filepath"
 
 	"mbuild.dev/mbuild/cache"
 )
-
-// Usage is what a store holds and takes.
-type Usage struct {
-	Results   int   `json:"results"`
-	Blobs     int   `json:"blobs"`
-	Files     int   `json:"files"`      // blobs that are files of their own
-	BlobBytes int64 `json:"blob_bytes"` // of all blobs
-	LogBytes  int64 `json:"log_bytes"`
-	DiskBytes int64 `json:"disk_bytes"` // of all files below the store's directory, as du counts apparent sizes
-	TempFiles int   `json:"temp_files"` // leftovers of processes that died, and work of those that live
-}
-
-// Usage counts what is there.
-func (s *Store) Usage() (Usage, error) {
-	var u Usage
-	s.mu.Lock()
-	err := s.each(func(e entry) {
-		if e.kind == recordResult {
-			u.Results++
-			return
-		}
-		u.Blobs++
-		u.BlobBytes += e.digest.Size()
-		if e.kind == recordFile {
-			u.Files++
-		}
-	})
-	u.LogBytes = s.end
-	s.mu.Unlock()
-	if err != nil {
-		return u, err
-	}
-	err = s.walkFiles(s.dir, func(path string, size int64) {
-		u.DiskBytes += size
-		if rel, err := filepath.Rel(s.path("tmp"), path); err == nil && filepath.IsLocal(rel) {
-			u.TempFiles++
-		}
-	})
-	return u, err
-}
-
-// walkFiles calls f for each file below a directory. What vanishes meanwhile is passed over.
-func (s *Store) walkFiles(dir string, f func(path string, size int64)) error {
-	entries, err := s.fs.ReadDir(dir)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	for _, e := range entries {
-		path := filepath.Join(dir, e.Name())
-		if e.IsDir() {
-			if err := s.walkFiles(path, f); err != nil {
-				return err
-			}
-		} else if info, err := s.fs.Stat(path); err == nil {
-			f(path, info.Size)
-		}
-	}
-	return nil
-}
 
 // entry is the last record of a sum.
 type entry struct {
@@ -85,7 +24,7 @@ func (s *Store) each(f func(entry)) error {
 	var buf [headerSize]byte
 	visit := func(_ uint64, offset int64) {
 		b := s.log.peek(offset, buf[:])
-		if recordLength(b) == 0 || b[4] == recordLost || b[4] == recordHead {
+		if recordLength(b) == 0 || b[4] == recordLost || b[4] == recordHead || b[4] == recordUse {
 			return
 		}
 		f(entry{b[4], digestIn(b), offset, recordLength(b) - headerSize})

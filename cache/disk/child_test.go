@@ -1,12 +1,61 @@
 package disk
 
 import (
+	"bytes"
+	"encoding/binary"
 	"fmt"
 	"os"
 	"os/exec"
 	"strconv"
 	"testing"
+	"time"
+
+	"mbuild.dev/mbuild/cache"
 )
+
+// action is a small action of a cold build: one output of 60 bytes, an encoded action of 400 bytes, and the result.
+type action struct {
+	output, preimage []byte
+	key              cache.ActionKey
+	result           *cache.ActionResult
+}
+
+func makeAction(seed, n int) action {
+	a := action{output: make([]byte, 60), preimage: bytes.Repeat([]byte("x"), 400)}
+	for _, b := range [][]byte{a.output, a.preimage} {
+		binary.LittleEndian.PutUint32(b, uint32(seed))
+		binary.LittleEndian.PutUint32(b[4:], uint32(n))
+	}
+	a.key = cache.KeyOf(a.preimage)
+	a.result = &cache.ActionResult{Outputs: []cache.Output{{Name: "out", MediaType: "text/plain", Digest: cache.Sum(a.output)}},
+		Execution: cache.Execution{Started: time.Unix(1, int64(n)), Wall: 1000, Worker: "in-process", Backend: "go"}}
+	return a
+}
+
+// build fills a store with so many actions, a thousand in one write.
+func build(b testing.TB, dir string, n int) {
+	s, err := Open(dir)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for i := 0; i < n; i += 1000 {
+		err := s.append(func(out *batch) {
+			for j := i; j < min(n, i+1000); j++ {
+				a := makeAction(0, j)
+				enc, _ := a.result.Encode()
+				out.add(record{kind: recordBlob, digest: cache.Sum(a.output), payload: a.output})
+				out.add(record{kind: recordBlob, digest: a.key.Digest(), payload: a.preimage})
+				out.add(record{kind: recordResult, digest: a.key.Digest(), payload: enc})
+			}
+		})
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+	if err := s.Close(); err != nil {
+		b.Fatal(err)
+	}
+}
 
 // The test binary runs itself as other processes on one store: children holds what they can do.
 var children = map[string]func(dir string, seed, n int) error{

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"mbuild.dev/mbuild/cache"
 	"mbuild.dev/mbuild/cache/vfs"
@@ -38,11 +39,19 @@ type Store struct {
 	end    int64        // how far the log has been read
 	index  *index       // of the log's beginning; nil when there is none
 	tail   table        // of what the index does not cover
+	began  int64        // what lies behind it in the log was appended since this process opened it
 	out    batch        // what is being appended; kept for its room
 	looked atomic.Int64 // until when nobody needs to look for what others have appended, since epoch
 
-	held    sync.Mutex
-	holders map[int64]chan struct{} // key locks that this process has
+	reloads int
+	added   int64 // bytes that this process has added to the store
+
+	held     sync.Mutex
+	holders  map[int64]chan struct{} // key locks that this process has
+	planning int                     // calls of Planning that are not done
+	scratch  scratch
+
+	now func() time.Time
 }
 
 // Open opens the store in a directory and makes it when there is none. Where the directory may not be written, the store is
@@ -53,7 +62,7 @@ func Open(dir string) (*Store, error) { return openAs(vfs.OS, dir, false) }
 func OpenOn(fsys vfs.FS, dir string) (*Store, error) { return openAs(fsys, dir, false) }
 
 func openAs(fsys vfs.FS, dir string, readOnly bool) (*Store, error) {
-	s := &Store{dir: dir, fs: fsys, readOnly: readOnly, holders: map[int64]chan struct{}{}}
+	s := &Store{dir: dir, fs: fsys, readOnly: readOnly, holders: map[int64]chan struct{}{}, now: time.Now}
 	if err := s.checkFormat(); err != nil {
 		return nil, err
 	}
@@ -98,7 +107,7 @@ func (s *Store) checkFormat() error {
 	if s.readOnly {
 		return fmt.Errorf("opening the store %s: it is empty and may not be written: %w", s.dir, cache.ErrReadOnly)
 	}
-	for _, d := range []string{"blobs", "tmp"} {
+	for _, d := range []string{"blobs", "tmp", "leases"} {
 		if err := s.fs.MkdirAll(s.path(d), 0o755); err != nil {
 			return fmt.Errorf("making the store %s: %w", s.dir, wrap(err))
 		}
@@ -107,7 +116,7 @@ func (s *Store) checkFormat() error {
 }
 
 func (s *Store) writeFormat() error {
-	err := vfs.WriteFile(s.fs, s.path("tmp"), s.path("format"), formatText, 0o644)
+	err := s.writeFile("format", formatText)
 	if err != nil && !isReadOnly(err) {
 		return fmt.Errorf("making the store %s: %w", s.dir, wrap(err))
 	}
@@ -119,13 +128,15 @@ func (s *Store) writeFormat() error {
 func (s *Store) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.log != nil && s.indexDue() {
+	if s.log != nil && s.readOn() == nil && s.indexDue() {
 		s.writeIndex()
 	}
+	s.addSize()
 	return s.close()
 }
 
 func (s *Store) close() error {
+	s.closeScratch()
 	if s.locks != nil {
 		s.locks.Close()
 		s.locks = nil
@@ -135,9 +146,6 @@ func (s *Store) close() error {
 
 // Dir is the directory of the store.
 func (s *Store) Dir() string { return s.dir }
-
-// Scratch is a directory on the store's file system for private roots: what is made there can be taken over without copying.
-func (s *Store) Scratch() string { return s.path("tmp") }
 
 // ReadOnly reports that the store may not be written.
 func (s *Store) ReadOnly() bool { return s.readOnly }

@@ -25,7 +25,7 @@ import (
 //	128   zeros up to 4096
 //	4096  pages of 4096 bytes: 255 slots of 16 bytes, CRC-32C of the slots, 12 zeros
 //
-// A slot has the first 8 bytes of a sum as a number (of a result: inverted) and the offset of its record + 1; 0 is free. The page of
+// A slot has the first 8 bytes of a sum as a number (of a result: inverted; of a use: with 0x55… exclusive-ored) and the offset of its record + 1; 0 is free. The page of
 // that number x is x * pages >> 64, and its slot there the first with x, from x modulo 255 on and around, before a free one.
 const (
 	pageSize   = 4096
@@ -248,7 +248,7 @@ func (s *Store) writeIndex() {
 		return
 	}
 	p.seal(s.id, s.end, used, tail)
-	if vfs.WriteFile(s.fs, s.path("tmp"), s.path("index"), p.bytes, 0o644) != nil {
+	if s.writeFile("index", p.bytes) != nil {
 		return
 	}
 	if x := s.openIndex(); x != nil {

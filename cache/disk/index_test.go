@@ -100,7 +100,7 @@ func TestIndex(t *testing.T) {
 	// What is lost, or recorded again, hides what the index has of it.
 	first := makeAction(0, 0)
 	var buf [peekSize]byte
-	blob, _ := s.find(cache.Sum(first.output), false, false, buf[:])
+	blob, _ := s.find(cache.Sum(first.output), recordBlob, false, buf[:])
 	s.lose(cache.Sum(first.output), blob.offset)
 	first.result.Metrics = map[string]float64{"again": 1}
 	if err := s.Record(ctx, first.key, first.result); err != nil {
@@ -214,8 +214,8 @@ func TestFormat1(t *testing.T) {
 	}
 	note := identity{info.ModTime, info.Inode, 0}.encode()[:16]
 	text, _ := cache.Sum(large).MarshalText()
-	log := record{recordFile, cache.Sum(large), note}.seal(nil)
-	log = record{recordResult, key.Digest(), fmt.Appendf(nil, `{"outputs":[{"name":"x","digest":"%s"}],"execution":{"started":"2026-01-02T03:04:05Z","wall_ns":1}}`, text)}.seal(log)
+	log := record{kind: recordFile, digest: cache.Sum(large), payload: note}.seal(nil)
+	log = record{kind: recordResult, digest: key.Digest(), payload: fmt.Appendf(nil, `{"outputs":[{"name":"x","digest":"%s"}],"execution":{"started":"2026-01-02T03:04:05Z","wall_ns":1}}`, text)}.seal(log)
 	if err := os.WriteFile(filepath.Join(dir, "log"), log, 0o644); err != nil {
 		t.Fatal(err)
 	}

@@ -36,10 +36,17 @@ func (s *Store) reload() error {
 	if s.index = s.openIndex(); s.index != nil {
 		s.end = s.index.covered
 	}
-	if err := s.readOn(); err != nil {
+	s.looked.Store(int64(time.Since(epoch) + staleAfter))
+	info, err := s.log.Stat()
+	if err != nil {
+		return err
+	}
+	if err := s.readTo(info.Size); err != nil {
 		return err
 	}
 	s.log.remap(s.end)
+	s.began = s.end
+	s.reloads++
 	if s.indexDue() {
 		s.writeIndex() // a process that was killed left much to read: the next one shall not read it again
 	}
@@ -107,6 +114,7 @@ func (s *Store) writeHead() error {
 type batch struct {
 	bytes []byte
 	marks []mark
+	hour  uint32
 }
 
 type mark struct {
@@ -115,37 +123,75 @@ type mark struct {
 }
 
 func (b *batch) add(r record) {
-	b.marks = append(b.marks, mark{prefix(r.digest.Bytes(), r.kind == recordResult), len(b.bytes)})
+	r.hour = b.hour
+	b.marks = append(b.marks, mark{prefix(r.digest.Bytes(), r.kind), len(b.bytes)})
 	b.bytes = r.seal(b.bytes)
 }
 
-func (b *batch) reset() { b.bytes, b.marks = b.bytes[:0], b.marks[:0] }
+func (b *batch) reset(now time.Time) {
+	b.bytes, b.marks, b.hour = b.bytes[:0], b.marks[:0], hourOf(now)
+}
 
-// append writes a batch to the log, in one write, and notes what is in it. The caller holds mu.
-func (s *Store) append(b *batch) error {
+// maxBehind is how much of what others have appended may be unread while this process appends.
+const maxBehind = 1 << 20
+
+// append writes what build makes to the log, in one write, and notes it. build is called again when GC has replaced the log
+// meanwhile, for then something that was there may be gone. What others have appended is read later, and much of it at once: while
+// the log is locked everybody waits. The caller holds mu.
+func (s *Store) append(build func(b *batch)) error {
 	if s.readOnly {
 		return cache.ErrReadOnly
 	}
-	if len(b.bytes) == 0 {
+	s.out.reset(s.now())
+	build(&s.out)
+	if len(s.out.bytes) == 0 {
 		return nil
 	}
+	reloads := s.reloads
 	at, err := s.lockLog()
 	if err != nil {
 		return err
 	}
-	defer s.log.Unlock()
-	if _, err := s.log.Write(b.bytes); err != nil {
+	if s.reloads != reloads {
+		s.out.reset(s.now())
+		build(&s.out)
+	}
+	err = s.write(at)
+	s.log.Unlock()
+	if err == nil {
+		err = s.wrote(at)
+	}
+	return err
+}
+
+// write writes the batch at the end of the log, which is locked. The caller holds mu.
+func (s *Store) write(at int64) error {
+	if _, err := s.log.Write(s.out.bytes); err != nil {
 		return fmt.Errorf("appending to the log: %w", wrap(err))
 	}
-	for _, m := range b.marks {
+	s.added += int64(len(s.out.bytes))
+	for _, m := range s.out.marks {
 		s.tail.put(m.prefix, at+int64(m.at))
 	}
-	s.end = at + int64(len(b.bytes))
 	return nil
 }
 
-// lockLog locks the log for appending: the one that lies in the store now, should GC have replaced it. It reads what others have
-// appended and returns where the log ends; what lies before and could not be read is torn, and stays so. The caller holds mu.
+// wrote moves on behind what was written. The caller holds mu.
+func (s *Store) wrote(at int64) error {
+	switch end := at + int64(len(s.out.bytes)); {
+	case at == s.end:
+		s.end = end
+	case end-s.end > maxBehind:
+		if err := s.readTo(end); err != nil {
+			return fmt.Errorf("reading the log: %w", err)
+		}
+		s.end = end // what could not be read was torn before this process wrote, and stays so
+	}
+	return nil
+}
+
+// lockLog locks the log for appending: the one that lies in the store now, should GC have replaced it. It returns where the log
+// ends. The caller holds mu.
 func (s *Store) lockLog() (end int64, err error) {
 	for {
 		if err := s.log.Lock(); err != nil {
@@ -153,19 +199,14 @@ func (s *Store) lockLog() (end int64, err error) {
 		}
 		info, err := s.log.Stat()
 		if err == nil && info.Links > 0 {
-			if info.Size != s.end {
-				err = s.readTo(info.Size)
-			}
-			if err == nil {
-				return info.Size, nil
-			}
+			return info.Size, nil
 		}
 		s.log.Unlock()
 		if err == nil {
 			err = s.reload()
 		}
 		if err != nil {
-			return 0, fmt.Errorf("reading the log: %w", wrap(err))
+			return 0, fmt.Errorf("opening the log again: %w", wrap(err))
 		}
 	}
 }
@@ -182,18 +223,8 @@ func (s *Store) stale() bool { return int64(time.Since(epoch)) > s.looked.Load()
 func (s *Store) Refresh() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	here, err := s.log.Stat()
-	if err != nil {
-		return fmt.Errorf("looking at the log: %w", err)
-	}
-	if there, err := s.fs.Stat(s.path("log")); here.Links == 0 || err == nil && there.Inode != here.Inode {
-		if err := s.reload(); err != nil {
-			return fmt.Errorf("reading the log: %w", wrap(err))
-		}
-		return nil
-	}
 	if err := s.readOn(); err != nil {
-		return fmt.Errorf("reading the log: %w", err)
+		return fmt.Errorf("reading the log: %w", wrap(err))
 	}
 	if s.end-int64(len(s.log.data)) > indexEvery {
 		s.log.remap(s.end)
@@ -201,12 +232,16 @@ func (s *Store) Refresh() error {
 	return nil
 }
 
-// readOn reads what was appended to the log since the last time, by this process or others. The caller holds mu.
+// readOn reads what was appended to the log since the last time, by this process or others; the log that took the place of this
+// one, should GC have replaced it. The caller holds mu.
 func (s *Store) readOn() error {
 	s.looked.Store(int64(time.Since(epoch) + staleAfter))
 	info, err := s.log.Stat()
 	if err != nil {
 		return err
+	}
+	if info.Links == 0 {
+		return s.reload()
 	}
 	return s.readTo(info.Size)
 }
@@ -221,7 +256,7 @@ func (s *Store) readTo(size int64) error {
 	}
 	end, err := scan(s.log.File, s.end, size, func(r record, offset int64) {
 		if r.kind != recordHead {
-			s.tail.put(prefix(r.digest.Bytes(), r.kind == recordResult), offset)
+			s.tail.put(prefix(r.digest.Bytes(), r.kind), offset)
 		}
 	})
 	s.end = end
@@ -241,19 +276,19 @@ func (f found) length() int64 { return recordLength(f.bytes) - headerSize }
 // peekSize is how much of a record is read at once: most results, and the notes of files, are shorter.
 const peekSize = 512
 
-// locate looks a sum up in what was read. The caller holds mu, for reading at least; an error says that the index is of no use.
-func (s *Store) locate(d cache.Digest, result bool, buf []byte) (f found, ok bool, err error) {
-	fault := guarded(func() { f, ok, err = s.locateUnguarded(d, result, buf) })
+// locate looks a sum up in what was read: a blob, a result or a use. The caller holds mu, for reading at least; an error says that the index is of no use.
+func (s *Store) locate(d cache.Digest, kind byte, buf []byte) (f found, ok bool, err error) {
+	fault := guarded(func() { f, ok, err = s.locateUnguarded(d, kind, buf) })
 	if fault != nil {
 		return found{}, false, fault
 	}
 	return f, ok, err
 }
 
-func (s *Store) locateUnguarded(d cache.Digest, result bool, buf []byte) (found, bool, error) {
-	p := prefix(d.Bytes(), result)
+func (s *Store) locateUnguarded(d cache.Digest, kind byte, buf []byte) (found, bool, error) {
+	p := prefix(d.Bytes(), kind)
 	if offset, ok := s.tail.get(p); ok {
-		if f := (found{offset, s.log.peek(offset, buf)}); f.is(d, result) {
+		if f := (found{offset, s.log.peek(offset, buf)}); f.is(d, kind) {
 			return f, true, nil
 		}
 	}
@@ -265,22 +300,27 @@ func (s *Store) locateUnguarded(d cache.Digest, result bool, buf []byte) (found,
 		return found{}, false, err
 	}
 	f := found{offset, s.log.peek(offset, buf)}
-	return f, f.is(d, result), nil
+	return f, f.is(d, kind), nil
 }
 
-// is reports that the record is of the sum, by its header.
-func (f found) is(d cache.Digest, result bool) bool {
-	if recordLength(f.bytes) == 0 || digestIn(f.bytes) != d {
-		return false
+// is reports that the record is of the sum and the kind, by its header.
+func (f found) is(d cache.Digest, kind byte) bool {
+	return recordLength(f.bytes) > 0 && digestIn(f.bytes) == d && classOf(f.kind()) == classOf(kind)
+}
+
+// classOf is the kind that stands for all that have one prefix: what is known of a blob.
+func classOf(kind byte) byte {
+	if kind == recordFile || kind == recordLost {
+		return recordBlob
 	}
-	return (f.kind() == recordResult) == result && f.kind() != recordHead
+	return kind
 }
 
 // find is locate for those who do not hold mu. It looks again at what others have appended before it says no, and takes a
 // tombstone for one. whole asks for the whole record.
-func (s *Store) find(d cache.Digest, result, whole bool, buf []byte) (found, bool) {
+func (s *Store) find(d cache.Digest, kind byte, whole bool, buf []byte) (found, bool) {
 	s.mu.RLock()
-	f, ok, err := s.locate(d, result, buf)
+	f, ok, err := s.locate(d, kind, buf)
 	if ok = ok && f.kind() != recordLost; ok && whole {
 		f, ok = s.rest(f)
 	}
@@ -290,14 +330,14 @@ func (s *Store) find(d cache.Digest, result, whole bool, buf []byte) (found, boo
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.findHeld(d, result, whole, buf)
+	return s.findHeld(d, kind, whole, buf)
 }
 
 // findHeld is find for those who hold mu.
-func (s *Store) findHeld(d cache.Digest, result, whole bool, buf []byte) (f found, ok bool) {
+func (s *Store) findHeld(d cache.Digest, kind byte, whole bool, buf []byte) (f found, ok bool) {
 	for again := false; ; again = true {
 		var err error
-		f, ok, err = s.locate(d, result, buf)
+		f, ok, err = s.locate(d, kind, buf)
 		if ok = ok && f.kind() != recordLost; ok && whole {
 			f, ok = s.rest(f)
 		}

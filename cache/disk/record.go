@@ -6,6 +6,7 @@ import (
 	"errors"
 	"hash/crc32"
 	"io"
+	"time"
 
 	"mbuild.dev/mbuild/cache"
 )
@@ -23,6 +24,7 @@ const (
 	recordFile   = 3
 	recordLost   = 4
 	recordHead   = 5
+	recordUse    = 6
 )
 
 // maxPayload bounds a record, so that a damaged length cannot ask for gigabytes.
@@ -32,7 +34,14 @@ type record struct {
 	kind    byte
 	digest  cache.Digest
 	payload []byte
+	hour    uint32 // since 1970, when it was written or known to be used; 24 bits; 0 is unknown
 }
+
+// hourOf is the stamp of a time.
+func hourOf(t time.Time) uint32 { return uint32(t.Unix()/3600) & 0xffffff }
+
+// stampIn is the stamp in a header.
+func stampIn(header []byte) uint32 { return binary.LittleEndian.Uint32(header[4:]) >> 8 }
 
 // seal adds the encoding of the record to b.
 func (r record) seal(b []byte) []byte {
@@ -41,7 +50,7 @@ func (r record) seal(b []byte) []byte {
 	b = append(b, r.payload...)
 	h := b[at:]
 	copy(h, magic)
-	h[4] = r.kind
+	binary.LittleEndian.PutUint32(h[4:], uint32(r.kind)|r.hour<<8)
 	binary.LittleEndian.PutUint64(h[8:], uint64(r.digest.Size()))
 	sum := r.digest.Bytes()
 	copy(h[16:], sum[:])
@@ -75,7 +84,7 @@ func parse(b []byte) (r record, n int) {
 	if length == 0 || len(b) < length || checksum(b[:length]) != binary.LittleEndian.Uint32(b[52:]) {
 		return record{}, 0
 	}
-	return record{kind: b[4], digest: digestIn(b), payload: b[headerSize:length]}, length
+	return record{kind: b[4], digest: digestIn(b), payload: b[headerSize:length], hour: stampIn(b)}, length
 }
 
 // digestIn is the digest in a header.

@@ -11,7 +11,7 @@ import (
 // Lookup implements cache.ActionCache.
 func (s *Store) Lookup(_ context.Context, key cache.ActionKey) (*cache.ActionResult, error) {
 	var buf [peekSize]byte
-	f, ok := s.find(key.Digest(), true, true, buf[:])
+	f, ok := s.find(key.Digest(), recordResult, true, buf[:])
 	if ok {
 		if r, n := parse(f.bytes); n > 0 { // else it was damaged since it was read, and is as good as absent
 			return cache.DecodeResult(r.payload)
@@ -28,9 +28,7 @@ func (s *Store) Record(_ context.Context, key cache.ActionKey, result *cache.Act
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.out.reset()
-	s.out.add(record{kind: recordResult, digest: key.Digest(), payload: b})
-	return s.append(&s.out)
+	return s.append(func(out *batch) { out.add(record{kind: recordResult, digest: key.Digest(), payload: b}) })
 }
 
 // Commit implements cache.Committer: small blobs, preimage and result are one write to the log. What the log has is not written
@@ -56,12 +54,10 @@ func (s *Store) Commit(ctx context.Context, blobs [][]byte, preimage []byte, key
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.out.reset()
-	for _, r := range records {
-		if !s.has(r.digest, r.payload) {
-			s.out.add(r)
+	return s.append(func(out *batch) {
+		for _, r := range records {
+			s.addBlob(out, r.digest, r.payload)
 		}
-	}
-	s.out.add(record{kind: recordResult, digest: key.Digest(), payload: enc})
-	return s.append(&s.out)
+		out.add(record{kind: recordResult, digest: key.Digest(), payload: enc})
+	})
 }

@@ -14,12 +14,16 @@ type slot struct {
 	offset int64 // of the record + 1; 0 is free
 }
 
-// prefix is what tables and the index keep of a sum. A result and the blob of its key's preimage have the same sum. Should two
-// sums have one prefix, the later one hides the earlier one, which is then a miss: every hit is held against the record.
-func prefix(sum [32]byte, result bool) uint64 {
+// prefix is what tables and the index keep of a sum. A result, the blob of its key's preimage and a note that either is used have
+// the same sum. Should two sums have one prefix, the later one hides the earlier one, which is then a miss: every hit is held
+// against the record.
+func prefix(sum [32]byte, kind byte) uint64 {
 	p := binary.LittleEndian.Uint64(sum[:])
-	if result {
+	switch kind {
+	case recordResult:
 		return ^p
+	case recordUse:
+		return p ^ 0x5555555555555555
 	}
 	return p
 }

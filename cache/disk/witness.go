@@ -52,7 +52,7 @@ func (s *Store) Witness(ctx context.Context, before *Witness, outputs []cache.Ou
 			return nil
 		}
 		seen[d] = true
-		f, ok := s.find(d, false, false, buf[:])
+		f, ok := s.find(d, recordBlob, false, buf[:])
 		if !ok || f.kind() == recordFile && !s.sound(ctx, d, f) {
 			return cache.ErrNotFound
 		}

@@ -40,3 +40,11 @@ func (f file) TryLock(at, n int64, shared bool) (bool, error) {
 func (f file) UnlockRange(at, n int64) error {
 	return os.NewSyscallError("fcntl", unix.FcntlFlock(f.Fd(), unix.F_OFD_SETLK, &unix.Flock_t{Type: unix.F_UNLCK, Start: at, Len: n}))
 }
+
+func (system) Space(name string) (int64, error) {
+	var st unix.Statfs_t
+	if err := unix.Statfs(name, &st); err != nil {
+		return 0, &os.PathError{Op: "statfs", Path: name, Err: err}
+	}
+	return int64(st.Blocks) * st.Bsize, nil
+}

@@ -25,7 +25,9 @@ func (file) Map(int64) ([]byte, func(), error) { return nil, nil, errors.ErrUnsu
 
 func (file) Lock() error                              { return nil }
 func (file) Unlock() error                            { return nil }
-func (file) TryLock(int64, int64, bool) (bool, error) { return true, nil }
-func (file) UnlockRange(int64, int64) error           { return nil }
+func (file) TryLock(int64, int64, bool) (bool, error) { return false, errors.ErrUnsupported }
+func (file) UnlockRange(int64, int64) error           { return errors.ErrUnsupported }
+
+func (system) Space(string) (int64, error) { return 0, nil }
 
 func bootID() uint64 { return 0 }

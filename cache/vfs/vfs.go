@@ -11,9 +11,11 @@
 package vfs
 
 import (
+	"errors"
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 )
 
 // FS is a file system.
@@ -27,6 +29,9 @@ type FS interface {
 	Link(from, to string) error
 	Stat(name string) (Info, error)
 	ReadDir(name string) ([]fs.DirEntry, error)
+
+	// Space is how many bytes the disk has that holds a path; 0 where that cannot be said.
+	Space(name string) (int64, error)
 
 	// Boot is a number that changes when the machine starts anew, and so may have lost what was not synced. It is never 0.
 	Boot() uint64
@@ -52,7 +57,8 @@ type File interface {
 	Unlock() error
 
 	// TryLock takes a lock on n bytes from an offset on, which need not exist, unless another open file holds one that excludes
-	// it. UnlockRange gives it back. These locks and that of Lock are independent.
+	// it; errors.ErrUnsupported where there are no such locks. UnlockRange gives it back. These locks and that of Lock are
+	// independent.
 	TryLock(at, n int64, shared bool) (bool, error)
 	UnlockRange(at, n int64) error
 }
@@ -90,13 +96,23 @@ func ReadFile(fsys FS, name string) ([]byte, error) {
 }
 
 // WriteFile puts a file at a path in one step: another reader sees the old one, or all of the new one. The new one is first
-// written into tmp, a directory on the same file system. A failure leaves the old one as it is.
+// written into tmp, a directory on the same file system. A failure leaves the old one as it is. After a power loss the file may
+// be torn.
 func WriteFile(fsys FS, tmp, name string, b []byte, perm fs.FileMode) error {
-	return WriteParts(fsys, tmp, name, perm, b)
+	return writeFile(fsys, tmp, name, perm, false, b)
 }
 
 // WriteParts is WriteFile of something that lies in several pieces.
 func WriteParts(fsys FS, tmp, name string, perm fs.FileMode, parts ...[]byte) error {
+	return writeFile(fsys, tmp, name, perm, false, parts...)
+}
+
+// WriteDurable is WriteFile for what cannot be made again: after a power loss there is the old file or all of the new one.
+func WriteDurable(fsys FS, tmp, name string, b []byte, perm fs.FileMode) error {
+	return writeFile(fsys, tmp, name, perm, true, b)
+}
+
+func writeFile(fsys FS, tmp, name string, perm fs.FileMode, durable bool, parts ...[]byte) error {
 	f, err := fsys.CreateTemp(tmp, "write-")
 	if err != nil {
 		return err
@@ -109,6 +125,9 @@ func WriteParts(fsys FS, tmp, name string, perm fs.FileMode, parts ...[]byte) er
 	if err == nil {
 		err = f.Chmod(perm)
 	}
+	if err == nil && durable {
+		err = f.Sync()
+	}
 	if cerr := f.Close(); err == nil {
 		err = cerr
 	}
@@ -119,4 +138,21 @@ func WriteParts(fsys FS, tmp, name string, perm fs.FileMode, parts ...[]byte) er
 		fsys.Remove(f.Name())
 	}
 	return err
+}
+
+// RemoveAll removes a file, or a directory with all that is in it, as far as that can be done.
+func RemoveAll(fsys FS, name string) error {
+	err := fsys.Remove(name)
+	if err == nil || errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	entries, rerr := fsys.ReadDir(name)
+	if rerr != nil {
+		return err
+	}
+	fsys.Chmod(name, 0o700) // a step may have left a directory that may not be written
+	for _, e := range entries {
+		RemoveAll(fsys, filepath.Join(name, e.Name()))
+	}
+	return fsys.Remove(name)
 }
