@@ -85,6 +85,12 @@ type Locker interface {
 	Lock(ctx context.Context, key ActionKey) (unlock func(), err error)
 }
 
+// Keeper is a store that collects garbage, and keeps away from it what a process has said to use.
+type Keeper interface {
+	// Use keeps the results of keys, with their bytes, as long as this process has a lease.
+	Use(keys ...ActionKey) error
+}
+
 // ReadAll reads a whole blob of at most limit bytes into memory.
 func ReadAll(ctx context.Context, cas CAS, d Digest, limit int64) ([]byte, error) {
 	if d.Size() > limit {

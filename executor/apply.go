@@ -252,7 +252,7 @@ func (m *machine) probe(n *node) {
 		return
 	}
 	if !n.force {
-		if res, err := m.opts.Store.Lookup(m.ctx, n.key); err == nil && m.present(n, res) {
+		if res := m.lookup(n); res != nil {
 			m.settle(n, Cached, res)
 			return
 		}
@@ -337,6 +337,22 @@ func (m *machine) digest(src planner.Source) cache.Digest {
 	}
 	out, _ := output(m.nodes[src.Action.Index].result, src.Output)
 	return out.Digest
+}
+
+// lookup is the result of a node that was found since it was planned, with the bytes that are wanted of it; nil when there is none.
+// What is found is kept from the collection of garbage before one looks whether it is whole.
+func (m *machine) lookup(n *node) *cache.ActionResult {
+	res, err := m.opts.Store.Lookup(m.ctx, n.key)
+	if err != nil {
+		return nil
+	}
+	if k, ok := m.opts.Store.(cache.Keeper); ok && k.Use(n.key) != nil {
+		return nil
+	}
+	if !m.present(n, res) {
+		return nil
+	}
+	return res
 }
 
 // present reports whether the bytes that are wanted of a result are in the store.

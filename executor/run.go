@@ -70,7 +70,7 @@ func (m *machine) lock(n *node) (unlock func(), err error) {
 // perform runs the action unless another process has just done so.
 func (m *machine) perform(n *node) outcome {
 	if !n.force && !n.run.InProcess {
-		if res, err := m.opts.Store.Lookup(m.ctx, n.key); err == nil && m.present(n, res) {
+		if res := m.lookup(n); res != nil {
 			return outcome{node: n, result: res, cached: true}
 		}
 	}

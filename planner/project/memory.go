@@ -54,6 +54,7 @@ type columns struct {
 	addr     []byte // addresses
 	last     []byte // actions: key at the last apply (keySize bytes)
 	prior    []byte // actions: the key before that
+	worth    []byte // actions: Worth
 	slots    u32s   // hash table of addresses: action + 1, 0 is free
 	pathAt   u32s   // files + 1
 	path     []byte // paths
@@ -109,6 +110,7 @@ func (c *columns) layout(n sizes, buf []byte) int {
 	c.prodAt, c.prod = cut(4*(n[sizeBlocks]+1)), cut(4*n[sizeEdges])
 	c.addrAt, c.addr = cut(4*(n[sizeActions]+1)), cut(n[sizeAddrs])
 	c.last, c.prior = cut(keySize*n[sizeActions]), cut(keySize*n[sizeActions])
+	c.worth = cut(n[sizeActions])
 	c.slots = cut(4 * n[sizeSlots])
 	c.pathAt, c.path = cut(4*(n[sizeFiles]+1)), cut(n[sizePaths])
 	c.stat = cut(statSize * n[sizeFiles])
@@ -248,6 +250,25 @@ func (m *Memory) Finish(action int, key cache.ActionKey) {
 	}
 	copy(m.prior[keySize*action:keySize*(action+1)], m.last[keySize*action:])
 	putKey(m.last[keySize*action:], key)
+}
+
+// Worth says what the result of an action is good for, once it is there.
+type Worth byte
+
+// From the least to the most.
+const (
+	Intermediate Worth = iota // other actions have used it
+	LastLink                  // a chain would go on from it
+	Wanted                    // a block offers it
+)
+
+// Results calls f with the last key of every action that has one.
+func (m *Memory) Results(f func(cache.ActionKey, Worth)) {
+	for i := range m.Actions() {
+		if last, _ := m.Keys(i); !last.IsZero() {
+			f(last, Worth(m.worth[i]))
+		}
+	}
 }
 
 func getKey(b []byte) cache.ActionKey {

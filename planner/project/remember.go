@@ -147,6 +147,7 @@ func (m *Memory) putActions(old *Memory, g *planner.Graph, number map[*lang.Bloc
 			m.first.put(b, i)
 		}
 		m.count.put(b, m.count.at(b)+1)
+		m.worth[i] = byte(worthOf(g, i))
 		slot := int(hashOf(a.Addr)) & mask
 		for m.slots.at(slot) != 0 {
 			slot = (slot + 1) & mask
@@ -161,6 +162,26 @@ func (m *Memory) putActions(old *Memory, g *planner.Graph, number map[*lang.Bloc
 		}
 	}
 	m.addrAt.put(len(g.Actions), at)
+}
+
+// worthOf tells what the result of the i-th action is good for. The actions of a block stand together.
+func worthOf(g *planner.Graph, i int) Worth {
+	a := g.Actions[i]
+	if a.Visible {
+		return Wanted
+	}
+	if a.Series == "" {
+		return Intermediate
+	}
+	for _, next := range g.Actions[i+1:] {
+		if next.Block != a.Block {
+			break
+		}
+		if next.Series == a.Series {
+			return Intermediate
+		}
+	}
+	return LastLink
 }
 
 func (m *Memory) putFiles(files []planner.SourceFile, readers map[string][]int, snap *planner.Snapshot) {

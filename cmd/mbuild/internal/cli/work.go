@@ -30,12 +30,16 @@ type work struct {
 	lowered hcl.Diagnostics  // the part of diags that lowering gave
 	numbers []int            // of the blocks in spec, when it is a part of the whole
 	before  *executor.Result // gates and artifacts of the last apply, those of blocks beyond the plan among them
+	release func()           // gives back what keeps the results of the plan from the collection of garbage
 	idle    bool             // nothing has changed since everything was found cached and in place; there is no plan
 }
 
 // close lets go of the store and of the memory.
 func (w *work) close() {
 	w.project.Close()
+	if w.release != nil {
+		w.release()
+	}
 	if w.store != nil {
 		w.store.Close()
 	}
@@ -100,10 +104,19 @@ func (a *app) plan(ctx context.Context, f planFlags, w *work, graph *planner.Gra
 	if d.HasErrors() {
 		return nil
 	}
+	done, err := w.store.Planning()
+	if err != nil {
+		return err
+	}
+	defer done()
 	r.Graph, r.Snapshot, r.Store, r.Last, r.Targets, r.Replace, r.NoCache = graph, snap, w.store, w.project, f.targets, f.replace, f.noCache
-	var err error
 	if w.plan, err = planner.Make(ctx, r); err != nil {
 		return err
+	}
+	if f.apply && !w.plan.Empty() {
+		if w.release, err = w.store.Lease(keysOf(w.plan)); err != nil {
+			return err
+		}
 	}
 	var known map[string]planner.ArtifactState
 	if m := w.project.Memory; m != nil {
@@ -111,6 +124,17 @@ func (a *app) plan(ctx context.Context, f planFlags, w *work, graph *planner.Gra
 	}
 	w.plan.FindDrift(known)
 	return nil
+}
+
+// keysOf lists the keys that a plan knows.
+func keysOf(p *planner.Plan) []cache.ActionKey {
+	keys := make([]cache.ActionKey, 0, len(p.Steps))
+	for _, s := range p.Steps {
+		if s != nil && !s.Key.IsZero() {
+			keys = append(keys, s.Key)
+		}
+	}
+	return keys
 }
 
 func (w *work) knownFile(path string) (planner.FileStat, bool) {
