@@ -57,13 +57,17 @@ func Changes(ctx context.Context, cas cache.CAS, s *Step, prior cache.ActionKey,
 	}
 	before, err := ReadAction(ctx, cas, prior)
 	if err != nil {
-		return []Reason{{Code: "new"}}
+		return []Reason{{Code: "new", Before: prior.String()}} // the store no longer has what it was
 	}
 	after, err := value.Decode(s.Encode(s.Inputs, tc))
 	if err != nil {
 		return []Reason{{Code: "new"}}
 	}
-	changes := Diff(before, after.(map[string]any))
+	return withSources(Diff(before, after.(map[string]any)), s)
+}
+
+// withSources says of each changed input where it comes from.
+func withSources(changes []Reason, s *Step) []Reason {
 	for i := range changes {
 		for _, in := range s.Action.Inputs {
 			if changes[i].Code == "input" && in.Name == changes[i].Path {

@@ -295,12 +295,37 @@ type Validate struct {
 
 // Why is the document of why -json.
 type Why struct {
-	Address  string           `json:"address"`
-	Status   planner.Status   `json:"status"`
+	Address  string           `json:"address"` // of the action that is explained
+	Block    string           `json:"block"`
+	Status   planner.Status   `json:"status"` // of what was asked about: the block, or the action
 	Key      *string          `json:"key"`
 	PriorKey *string          `json:"prior_key"`
-	Changes  []planner.Reason `json:"changes"`
+	Actions  Counts           `json:"actions"` // of the block
+	Changes  []planner.Reason `json:"changes"` // since it was last built; of a cached one: its last change
 	Upstream []Upstream       `json:"upstream"`
+	Causes   []planner.Cause  `json:"causes"` // where the changes began
+	Gates    []Gate           `json:"gates"`  // that stand before it and have not passed
+	Last     *LastRun         `json:"last_run"`
+}
+
+// Gate is what a gate says.
+type Gate struct {
+	Address string          `json:"address"`
+	Metric  string          `json:"metric"`
+	Bound   string          `json:"bound"` // min or max
+	Limit   float64         `json:"limit"`
+	Value   float64         `json:"value"`
+	Verdict planner.Outcome `json:"verdict"`
+}
+
+// LastRun is the last time that an action ran, or was to run.
+type LastRun struct {
+	Run     *string          `json:"run"` // null when no record of this project has it: the result came from elsewhere, or long ago
+	Time    string           `json:"time"`
+	Result  string           `json:"result"` // built, failed, skipped
+	Seconds float64          `json:"seconds"`
+	Reasons []planner.Reason `json:"reasons"`
+	Error   string           `json:"error,omitempty"` // of a failure; of a skipped action, what it waited for
 }
 
 // Upstream is an input that changed.

@@ -260,6 +260,15 @@ func ReasonText(r planner.Reason) string {
 		return fmt.Sprintf("kind: %v -> %v", r.Before, r.After)
 	case "toolchain":
 		return fmt.Sprintf("toolchain %s: %s -> %s", strings.TrimPrefix(r.Path, "backend."), shown(r.Before), shown(r.After))
+	case "new":
+		if r.Before != nil {
+			return "changed; what it was before is no longer in the store"
+		}
+		return "new"
+	case "interrupted":
+		return "interrupted: an apply was stopped before it had run"
+	case "output":
+		return "the same action gave other bytes"
 	case "lost":
 		return "its bytes are gone from the store"
 	case "forced":
