@@ -57,7 +57,7 @@ func TestCodes(t *testing.T) {
 }
 
 // reasons are the codes of planner.Reason, which share the name of the field.
-var reasons = map[string]bool{"new": true, "attribute": true, "input": true, "kind_version": true, "toolchain": true, "lost": true, "forced": true, "interrupted": true, "gate": true}
+var reasons = map[string]bool{"new": true, "attribute": true, "input": true, "kind_version": true, "toolchain": true, "lost": true, "forced": true, "interrupted": true, "gate": true, "output": true}
 
 // notCodes are arguments of functions that share a name with ours and take something else.
 var notCodes = map[string]bool{"apply": true, "loss": true, "path": true, "from": true, "features": true, "delimiter": true, "split": true, "template": true}

@@ -71,6 +71,11 @@ type node struct {
 	slots      int
 	settled    bool    // dependents have counted it
 	rewound    []*node // consumers that wait for it to run again
+
+	queued time.Time // since when it waits for slots
+	place  int       // the lowest of the slots it runs in
+	cpu    time.Duration
+	rest   float64 // expected seconds from its start to the end of the longest path through it
 }
 
 // machine owns every state. Its loop is the only goroutine that touches a node; runs are goroutines that report on done.
@@ -80,9 +85,10 @@ type machine struct {
 	plan     *planner.Plan
 	opts     Options
 	nodes    []*node // by action index; nil where not wanted
-	ready    []*node // to be probed, first come first served
+	ready    queue   // to be probed
 	runnable queue   // probed and missing: waiting for slots
 	free     int
+	slots    slotSet
 	active   int
 	flights  map[cache.ActionKey][]*node // running key -> nodes of the same key that wait for it
 	done     chan report
@@ -95,7 +101,7 @@ type machine struct {
 // report is what a goroutine sends when it is done with its nodes.
 type report struct {
 	outcomes []outcome
-	slots    int // that are free again
+	slots    []int // that are free again
 }
 
 // outcome is what became of one node.
@@ -105,6 +111,9 @@ type outcome struct {
 	cached    bool // another process recorded it meanwhile
 	artifacts []ArtifactResult
 	lost      *planner.Action // an input's bytes are gone: this producer must run again
+	cpu       time.Duration   // processor time of the run, 0 when not known
+	worker    string
+	log       cache.Digest // of what a failed run printed
 	err       error
 }
 
@@ -151,11 +160,12 @@ func newMachine(ctx context.Context, plan *planner.Plan, opts Options) *machine 
 		notes:   make(chan Event, 64),
 	}
 	m.ctx, m.cancel = context.WithCancel(ctx)
+	rest := Remaining(plan)
 	for i, s := range plan.Steps {
 		if s == nil {
 			continue
 		}
-		n := &node{step: s, key: s.Key, force: opts.NoCache || isForced(s)}
+		n := &node{step: s, key: s.Key, force: opts.NoCache || isForced(s), rest: rest[i]}
 		m.nodes[i] = n
 		seen := map[*planner.Action]bool{}
 		s.Dependencies(func(dep *planner.Action) {
@@ -202,7 +212,8 @@ func (m *machine) loop() {
 		select {
 		case r := <-m.done:
 			m.active--
-			m.free += r.slots
+			m.free += len(r.slots)
+			m.slots.give(r.slots)
 			for _, o := range r.outcomes {
 				m.finish(o)
 			}
@@ -220,19 +231,17 @@ func (m *machine) loop() {
 
 func (m *machine) makeReady(n *node) {
 	n.move(Ready)
-	m.ready = append(m.ready, n)
+	heap.Push(&m.ready, n)
 }
 
 // startReady launches what has been probed while slots are free, and probes what is ready meanwhile.
 func (m *machine) startReady() {
 	for !m.stopped {
 		switch {
-		case len(m.runnable) > 0 && m.free >= m.runnable[0].slots:
+		case len(m.runnable) > 0 && m.free >= m.runnable[0].slots && (len(m.ready) == 0 || m.ready[0].rest <= m.runnable[0].rest):
 			m.launch(heap.Pop(&m.runnable).(*node))
 		case len(m.ready) > 0:
-			n := m.ready[0]
-			m.ready = m.ready[1:]
-			m.probe(n)
+			m.probe(heap.Pop(&m.ready).(*node))
 		default:
 			return
 		}
@@ -259,11 +268,12 @@ func (m *machine) probe(n *node) {
 	}
 	run, err := m.opts.Kinds.Run(n.step.Kind.Name(), n.step.Verb)
 	if err != nil {
-		m.fail(n, err)
+		m.fail(n, err, outcome{})
 		return
 	}
 	n.run, n.slots = run, min(max(run.CPUs, 1), m.opts.Jobs)
 	m.flights[n.key] = nil
+	n.queued = time.Now()
 	heap.Push(&m.runnable, n)
 }
 
@@ -275,31 +285,37 @@ const batchSize = 32
 func (m *machine) launch(n *node) {
 	m.free -= n.slots
 	m.active++
-	m.begin(n)
+	places := m.slots.take(n.slots)
+	m.begin(n, places[0])
 	nodes := []*node{n}
 	if n.run.InMemory {
 		for share := len(m.runnable) / m.opts.Jobs; len(nodes) < min(share, batchSize) && m.runnable[0].run.InMemory; {
 			next := heap.Pop(&m.runnable).(*node)
-			m.begin(next)
+			m.begin(next, places[0])
 			nodes = append(nodes, next)
 		}
 	}
-	go m.execute(nodes, n.slots)
+	go m.execute(nodes, places)
 }
 
-func (m *machine) begin(n *node) {
+func (m *machine) begin(n *node, place int) {
 	n.move(Running)
-	n.began = time.Now()
-	m.event(n, Event{Started: &Started{}})
+	n.began, n.place = time.Now(), place
+	m.event(n, Event{Started: &Started{Slot: n.place, Queued: n.began.Sub(n.queued)}})
 }
 
-// queue orders nodes that wait for slots: earlier in the graph first.
+// queue orders nodes that wait to be probed or for slots: critical path first, then as in the graph.
 type queue []*node
 
-func (q queue) Len() int           { return len(q) }
-func (q queue) Less(i, j int) bool { return q[i].step.Index < q[j].step.Index }
-func (q queue) Swap(i, j int)      { q[i], q[j] = q[j], q[i] }
-func (q *queue) Push(x any)        { *q = append(*q, x.(*node)) }
+func (q queue) Len() int { return len(q) }
+func (q queue) Less(i, j int) bool {
+	if q[i].rest != q[j].rest {
+		return q[i].rest > q[j].rest
+	}
+	return q[i].step.Index < q[j].step.Index
+}
+func (q queue) Swap(i, j int) { q[i], q[j] = q[j], q[i] }
+func (q *queue) Push(x any)   { *q = append(*q, x.(*node)) }
 func (q *queue) Pop() any {
 	last := (*q)[len(*q)-1]
 	*q = (*q)[:len(*q)-1]

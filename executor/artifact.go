@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -16,6 +17,7 @@ import (
 // Artifacts writes artifacts to their paths in a project and remembers what it wrote.
 type Artifacts struct {
 	Dir   string
+	Force bool // overwrite files that no apply wrote
 	mu    sync.Mutex
 	known map[string]planner.ArtifactState
 }
@@ -51,58 +53,116 @@ func (m *machine) publish(n *node, res *cache.ActionResult) ([]ArtifactResult, e
 		if !ok {
 			return done, fmt.Errorf("the result of %s has no output %q", n.step.Addr, art.Source.Output)
 		}
-		written, err := m.opts.Project.write(m.ctx, m.opts.Store, art, out)
-		if err != nil {
-			return done, &Failure{Code: "artifact", Summary: "Artifact not written", Attr: "path",
+		r, err := m.opts.Project.write(m.ctx, m.opts.Store, art, out)
+		var f *Failure
+		if err != nil && !errors.As(err, &f) {
+			err = &Failure{Code: "artifact", Summary: "Artifact not written", Attr: "path",
 				Detail: fmt.Sprintf("%q cannot be written: %v. What was there before is untouched.", art.Path, err)}
 		}
-		done = append(done, ArtifactResult{Block: art.Block.Addr.String(), Path: art.Path, MediaType: out.MediaType, Digest: out.Digest, Written: written})
+		if err != nil {
+			return done, err
+		}
+		done = append(done, r)
 	}
 	return done, nil
 }
 
-// write puts one artifact in place unless it is there. The old one is replaced in one step.
-func (a *Artifacts) write(ctx context.Context, store cache.Store, art planner.Artifact, out cache.Output) (bool, error) {
+// write puts one artifact in place unless it is there. What was there is replaced in one step, and only when an apply wrote it
+// or Force is set. The artifact is a copy: one that shared its bytes with the store would damage the store when it is edited.
+func (a *Artifacts) write(ctx context.Context, store cache.Store, art planner.Artifact, out cache.Output) (ArtifactResult, error) {
 	path := filepath.Join(a.Dir, filepath.FromSlash(art.Path))
+	r := ArtifactResult{Block: art.Block.Addr.String(), Path: art.Path, MediaType: out.MediaType, Digest: out.Digest}
+	if err := a.makeRoom(path); err != nil {
+		return r, err
+	}
 	a.mu.Lock()
 	was := a.known[art.Path]
 	a.mu.Unlock()
-	if stat, err := planner.StatTree(path); err == nil && was.Stat == stat && was.Digest == out.Digest.String() {
-		return false, nil
+	there, err := planner.Inspect(ctx, store, path, out, was)
+	switch {
+	case err != nil:
+		return r, plainPath(err)
+	case there.InPlace:
+		return r, a.remember(art, out, path)
+	case len(there.Foreign) > 0 && !a.Force:
+		return r, foreignFailure(art.Path, there)
 	}
-	if err := a.makeRoom(path, out.Directory); err != nil {
-		return false, err
+	for _, name := range there.Foreign {
+		r.Overwrote = append(r.Overwrote, filepath.ToSlash(filepath.Join(art.Path, name)))
 	}
+	r.Written = true
+	if err := replace(ctx, store, out, path); err != nil {
+		return r, err
+	}
+	return r, a.remember(art, out, path)
+}
+
+// foreignFailure names what an apply will not overwrite by itself.
+func foreignFailure(path string, there planner.Found) error {
+	names := there.Foreign
+	if len(names) == 1 && names[0] == "." {
+		return &Failure{Code: "foreign-file", Summary: "File in the way", Attr: "path",
+			Detail: fmt.Sprintf("%q is there already, and mbuild did not write it. Move it away, choose another path, or overwrite it: mbuild apply -force.", path)}
+	}
+	more := ""
+	if len(names) > 5 {
+		names, more = names[:5], fmt.Sprintf(" and %d more", len(names)-5)
+	}
+	for i := range names {
+		names[i] = strconv.Quote(path + "/" + names[i])
+	}
+	return &Failure{Code: "foreign-file", Summary: "Files in the way", Attr: "path",
+		Detail: fmt.Sprintf("The artifact %q would take the place of files that mbuild did not write: %s%s. Move them away, choose another path, or let them go: mbuild apply -force.",
+			path, strings.Join(names, ", "), more)}
+}
+
+// replace puts an output at a path, whatever is there. When it fails, what was there is there again.
+func replace(ctx context.Context, store cache.Store, out cache.Output, path string) error {
 	tmp, err := os.MkdirTemp(filepath.Dir(path), ".mbuild-")
 	if err != nil {
-		return false, plainPath(err)
+		return plainPath(err)
 	}
 	defer os.RemoveAll(tmp)
-	fresh := filepath.Join(tmp, "new")
-	if err := cache.Materialize(ctx, store, out, fresh); err != nil {
-		return false, err
+	fresh, old := filepath.Join(tmp, "new"), filepath.Join(tmp, "old")
+	if err := cache.Materialize(ctx, struct{ cache.CAS }{store}, out, fresh); err != nil {
+		return err
 	}
-	if out.Directory {
-		if err := os.Rename(path, filepath.Join(tmp, "old")); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return false, plainPath(err)
+	info, err := os.Lstat(path)
+	swap := err == nil && (info.IsDir() || out.Directory) // the system replaces files by files only
+	if swap {
+		if err := os.Rename(path, old); err != nil {
+			return plainPath(err)
 		}
 	}
 	if err := os.Rename(fresh, path); err != nil {
-		return false, plainPath(err)
+		if swap {
+			os.Rename(old, path)
+		}
+		return plainPath(err)
 	}
-	stat, err := planner.StatTree(path)
-	if err != nil {
-		return false, err
-	}
-	a.mu.Lock()
-	a.known[art.Path] = planner.ArtifactState{Block: art.Block.Addr.String(), Digest: out.Digest.String(), Stat: stat}
-	a.mu.Unlock()
-	return true, nil
+	return nil
 }
 
-// makeRoom makes the parent directory, refuses to leave the project through a symbolic link, and refuses to put a file in
-// the place of a directory or the reverse.
-func (a *Artifacts) makeRoom(path string, directory bool) error {
+// remember notes what is in place now.
+func (a *Artifacts) remember(art planner.Artifact, out cache.Output, path string) error {
+	stat, err := planner.StatTree(path)
+	if err != nil {
+		return err
+	}
+	st := planner.ArtifactState{Block: art.Block.Addr.String(), Digest: out.Digest.String(), Stat: stat}
+	if out.Directory {
+		if st.Files, err = planner.FilesBelow(path); err != nil {
+			return err
+		}
+	}
+	a.mu.Lock()
+	a.known[art.Path] = st
+	a.mu.Unlock()
+	return nil
+}
+
+// makeRoom makes the parent directory and refuses to leave the project through a symbolic link.
+func (a *Artifacts) makeRoom(path string) error {
 	parent := filepath.Dir(path)
 	if err := os.MkdirAll(parent, 0o755); err != nil {
 		return plainPath(err)
@@ -117,15 +177,6 @@ func (a *Artifacts) makeRoom(path string, directory bool) error {
 	}
 	if rel, err := filepath.Rel(root, real); err != nil || rel == ".." || strings.HasPrefix(rel, ".."+string(filepath.Separator)) {
 		return fmt.Errorf("its directory is a symbolic link that leaves the project")
-	}
-	info, err := os.Lstat(path)
-	switch {
-	case err != nil:
-		return nil
-	case info.IsDir() && !directory:
-		return errors.New("there is a directory of that name")
-	case !info.IsDir() && directory:
-		return errors.New("there is a file of that name where a directory is to be")
 	}
 	return nil
 }

@@ -23,7 +23,10 @@ type Event struct {
 }
 
 // Started says that an action has begun to run.
-type Started struct{ Worker string }
+type Started struct {
+	Slot   int           // the lowest of the slots it takes, from 0
+	Queued time.Duration // how long it was ready and no slot was free
+}
 
 // Progress says how far a running action is.
 type Progress struct {
@@ -37,7 +40,11 @@ type Finished struct {
 	Key     cache.ActionKey
 	Seconds float64 // wall time of a run, 0 for everything else
 	Result  *cache.ActionResult
-	Why     string // of a skipped action: what it waited for
+	Why     string        // of a skipped action: what it waited for
+	Began   time.Time     // of a run: when it had its slot
+	CPU     time.Duration // processor time, 0 when not known
+	Worker  string        // where it ran, for people
+	Log     cache.Digest  // of what a failed action printed; that of others is in Result
 }
 
 // GateResult is what a gate decided, in this run or, if its action is cached, in an earlier one.
@@ -56,7 +63,8 @@ type ArtifactResult struct {
 	Path      string // as the spec gives it
 	MediaType string
 	Digest    cache.Digest
-	Written   bool // false when it was there already
+	Written   bool     // false when it was there already
+	Overwrote []string // files that no apply had written and that are gone now, because Artifacts.Force is set
 }
 
 // LogLine is a line that an action wrote to its log.

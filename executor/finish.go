@@ -27,7 +27,7 @@ func (m *machine) finish(o outcome) {
 	case o.err != nil && m.ctx.Err() != nil && errors.Is(o.err, m.ctx.Err()):
 		m.skip(n, "the apply was stopped")
 	case o.err != nil:
-		m.fail(n, o.err)
+		m.fail(n, o.err, o)
 	default:
 		m.res.Artifacts = append(m.res.Artifacts, o.artifacts...)
 		for i := range o.artifacts {
@@ -36,6 +36,7 @@ func (m *machine) finish(o outcome) {
 		if o.cached {
 			m.settle(n, Cached, o.result)
 		} else {
+			n.cpu = o.cpu
 			m.settle(n, Built, o.result)
 		}
 	}
@@ -84,7 +85,8 @@ func (m *machine) count(n *node, to State) {
 	f := &Finished{State: to, Key: n.key, Result: n.result}
 	if to == Built {
 		m.res.Built++
-		f.Seconds = n.took.Seconds()
+		f.Began, f.Seconds = n.began, n.took.Seconds()
+		f.CPU, f.Worker = n.cpu, n.result.Execution.Worker
 	} else {
 		m.res.Cached++
 	}
@@ -114,13 +116,13 @@ func (m *machine) shut(n *node) string {
 }
 
 // fail ends a node with a diagnostic at its block, and everything that needs it is skipped.
-func (m *machine) fail(n *node, err error) {
+func (m *machine) fail(n *node, err error, o outcome) {
 	n.move(Failed)
 	m.res.Failed++
 	d := m.diagnose(n, err)
 	m.diags = append(m.diags, d)
 	m.event(n, Event{Diagnostic: d})
-	m.event(n, Event{Finished: &Finished{State: Failed, Key: n.key, Seconds: n.took.Seconds()}})
+	m.event(n, Event{Finished: &Finished{State: Failed, Key: n.key, Began: n.began, Seconds: n.took.Seconds(), CPU: o.cpu, Worker: o.worker, Log: o.log}})
 	m.skipDependents(n, n.step.Addr+" failed")
 	if !m.opts.KeepGoing {
 		m.stopped = true

@@ -49,7 +49,7 @@ func (m *machine) performInMemory(n *node) outcome {
 		err = m.sourcesUnchanged(n)
 	}
 	if err != nil {
-		return outcome{node: n, err: log.hide.error(withLog(err, log.tail()))}
+		return m.failed(n, err, log, Ran{Worker: res.Execution.Worker})
 	}
 	res.Execution.Wall, res.Metrics = time.Since(res.Execution.Started), job.Metrics
 	if err := m.commitBytes(n, job.wrote, res, log.bytes()); err != nil {

@@ -26,15 +26,16 @@ type Runner interface {
 
 // Ran says where and how a job ran.
 type Ran struct {
-	Worker string // for people
-	Peak   int64  // peak resident memory of the worker so far, bytes
+	Worker string        // for people
+	Peak   int64         // peak resident memory of the worker so far, bytes
+	CPU    time.Duration // processor time of the job and its children, 0 when not known
 
 	// Keep tells the runner the digests of the job's outputs, by name, once they are stored. May be nil.
 	Keep func(digests map[string]string)
 }
 
 // execute is the goroutine of running nodes.
-func (m *machine) execute(nodes []*node, slots int) {
+func (m *machine) execute(nodes []*node, slots []int) {
 	r := report{outcomes: make([]outcome, len(nodes)), slots: slots}
 	for i, n := range nodes {
 		r.outcomes[i] = m.executeOne(n)
@@ -96,7 +97,7 @@ func (m *machine) perform(n *node) outcome {
 	}
 	res.Execution.Worker, res.Execution.PeakMemory = ran.Worker, ran.Peak
 	if err != nil {
-		return outcome{node: n, err: log.hide.error(withLog(err, log.tail()))}
+		return m.failed(n, err, log, ran)
 	}
 	res.Execution.Wall = time.Since(res.Execution.Started)
 	if err := m.sourcesUnchanged(n); err != nil {
@@ -116,7 +117,18 @@ func (m *machine) perform(n *node) outcome {
 		}
 		ran.Keep(made)
 	}
-	return outcome{node: n, result: res}
+	return outcome{node: n, result: res, cpu: ran.CPU}
+}
+
+// failed words the failure of a run, and keeps what it printed, so that it can be looked at later.
+func (m *machine) failed(n *node, err error, log *logBuffer, ran Ran) outcome {
+	o := outcome{node: n, err: log.hide.error(withLog(err, log.tail())), cpu: ran.CPU, worker: ran.Worker}
+	if text := log.bytes(); len(text) > 0 && m.ctx.Err() == nil {
+		if d, err := m.opts.Store.Put(m.ctx, bytes.NewReader(text)); err == nil { // or the record goes without
+			o.log = d
+		}
+	}
+	return o
 }
 
 // runHere runs a job in the process and turns a panic into an error.

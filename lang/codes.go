@@ -116,6 +116,7 @@ var codes = map[string]string{
 	"unknown-metric":    "The report has no metric of this name. METRIC_drop and METRIC_rise compare with a baseline.",
 	"bad-path":          "A path is empty, names a directory, or leads where mbuild keeps its own files.",
 	"outside-project":   "Targets are written inside the directory of the spec only.",
+	"foreign-file":      "A file lies where an artifact is to be, and mbuild did not write it. It is not overwritten: move it away, give the artifact another path, or say so with `mbuild apply -force`. What is built is in the store; nothing is rebuilt.",
 	"artifact":          "The artifact could not be written to its path. What is built is in the store: fix the path and run apply again; nothing is rebuilt.",
 	"action-failed":     "An action failed. The text is what it reported, with the end of its log; `mbuild apply -v` prints all of it.",
 	"timeout":           "A command ran longer than its timeout and was stopped.",

@@ -178,39 +178,3 @@ func producersFirst(spec *lang.Spec) []*lang.Block {
 	}
 	return order
 }
-
-// Wanted returns which actions the targets need, by index: those of the blocks whose address, or address without key,
-// is a target, and everything they depend on. No target wants everything. Targets that name nothing are returned.
-func (g *Graph) Wanted(targets []string) (wanted []bool, unknown []string) {
-	wanted = make([]bool, len(g.Actions))
-	if len(targets) == 0 {
-		for i := range wanted {
-			wanted[i] = true
-		}
-		return wanted, nil
-	}
-	var mark func(a *Action)
-	mark = func(a *Action) {
-		if !wanted[a.Index] {
-			wanted[a.Index] = true
-			a.Dependencies(mark)
-		}
-	}
-	for _, t := range targets {
-		found := false
-		for _, b := range g.Spec.Blocks {
-			base := b.Addr
-			base.Key = ""
-			if b.Addr.String() == t || base.String() == t {
-				found = true
-				for _, a := range g.byBlock[b.Addr.String()] {
-					mark(a)
-				}
-			}
-		}
-		if !found {
-			unknown = append(unknown, t)
-		}
-	}
-	return wanted, unknown
-}

@@ -72,9 +72,11 @@ func (s *Summary) Add(st Status) {
 
 // Drift is an artifact on disk that is no longer what the last apply wrote.
 type Drift struct {
-	Block  string `json:"block"`
-	Path   string `json:"path"`
-	Change string `json:"change"` // modified, deleted
+	Block   string   `json:"block"`
+	Path    string   `json:"path"`
+	Change  string   `json:"change"`            // modified, deleted
+	Detail  string   `json:"detail,omitempty"`  // what lies there instead, in words
+	Foreign []string `json:"foreign,omitempty"` // files there that no apply wrote; "." is the artifact's path itself
 }
 
 // Plan is what an apply would do, and why. It is a plain value: making it changes nothing.
@@ -85,11 +87,31 @@ type Plan struct {
 	Steps     []*Step      // by action index; nil where the targets do not want the action
 	Blocks    []*BlockStep // wanted blocks in address order
 	Drift     []Drift
-	Summary   Summary // Beyond included
+	InTheWay  []Drift  // foreign files where steps that are still to run will want to write
+	Summary   Summary  // Beyond included
+	Costs     Costs    // what the estimates rest on
+	Total     Estimate // of all that would run, in as many slots as there will be; set by whoever knows the slots
 
 	// Beyond counts the actions of the spec that are not in Graph, for nothing that they depend on has changed since a plan
 	// found them cached.
 	Beyond int
+}
+
+// Cost adds up the estimates of what would run, but for the seconds, which depend on what runs beside what. Its basis is the
+// weakest of theirs; actions of which nothing is known make it "none" only when there are no others.
+func (p *Plan) Cost() Estimate {
+	t := Estimate{Basis: "none"}
+	for _, s := range p.Steps {
+		if s == nil || s.Status == Cached || s.Status == Blocked || s.Estimate.Basis == "none" {
+			continue
+		}
+		t.StoreBytes += s.Estimate.StoreBytes
+		t.MemoryBytes = max(t.MemoryBytes, s.Estimate.MemoryBytes)
+		if t.Basis == "none" || s.Estimate.Basis == "model" {
+			t.Basis = s.Estimate.Basis
+		}
+	}
+	return t
 }
 
 // Empty reports that an apply would change nothing.

@@ -17,7 +17,6 @@ func (p *Plan) explain(ctx context.Context, req Request) {
 			continue
 		}
 		s.PriorKey, _ = req.Last.Keys(s.Addr)
-		s.Estimate = p.estimate(s)
 		if s.Status != Build || len(s.Reasons) > 0 {
 			continue
 		}
@@ -26,6 +25,7 @@ func (p *Plan) explain(ctx context.Context, req Request) {
 			s.Reasons[0].Code = "interrupted"
 		}
 	}
+	p.estimates(ctx, req)
 	for _, b := range req.Graph.Spec.Blocks {
 		bs := &BlockStep{Block: b}
 		for _, a := range req.Graph.byBlock[b.Addr.String()] {
@@ -57,13 +57,17 @@ func Changes(ctx context.Context, cas cache.CAS, s *Step, prior cache.ActionKey,
 	}
 	before, err := ReadAction(ctx, cas, prior)
 	if err != nil {
-		return []Reason{{Code: "new"}}
+		return []Reason{{Code: "new", Before: prior.String()}} // the store no longer has what it was
 	}
 	after, err := value.Decode(s.Encode(s.Inputs, tc))
 	if err != nil {
 		return []Reason{{Code: "new"}}
 	}
-	changes := Diff(before, after.(map[string]any))
+	return withSources(Diff(before, after.(map[string]any)), s)
+}
+
+// withSources says of each changed input where it comes from.
+func withSources(changes []Reason, s *Step) []Reason {
 	for i := range changes {
 		for _, in := range s.Action.Inputs {
 			if changes[i].Code == "input" && in.Name == changes[i].Path {
@@ -76,7 +80,12 @@ func Changes(ctx context.Context, cas cache.CAS, s *Step, prior cache.ActionKey,
 
 // ReadAction reads the preimage of a key: the encoded action as a decoded document.
 func ReadAction(ctx context.Context, cas cache.CAS, key cache.ActionKey) (map[string]any, error) {
-	enc, err := cache.ReadAll(ctx, cas, key.Digest(), 64<<20)
+	return ReadEncoded(ctx, cas, key.Digest())
+}
+
+// ReadEncoded reads an encoded action by its digest, which is that of the key.
+func ReadEncoded(ctx context.Context, cas cache.CAS, d cache.Digest) (map[string]any, error) {
+	enc, err := cache.ReadAll(ctx, cas, d, 64<<20)
 	if err != nil {
 		return nil, err
 	}
@@ -97,11 +106,26 @@ func Diff(before, after map[string]any) []Reason {
 	rs = append(rs, diffValue("attribute", "", before["params"], after["params"])...)
 	rs = append(rs, diffValue("input", "", before["inputs"], after["inputs"])...)
 	for _, k := range []string{"backend", "platform"} {
-		if !equal(before[k], after[k]) {
-			rs = append(rs, Reason{Code: "toolchain", Path: k, Before: before[k], After: after[k]})
-		}
+		rs = append(rs, diffValue("toolchain", k, fingerprint(before[k]), fingerprint(after[k]))...)
 	}
 	return rs
+}
+
+// Diff lists what differs between two toolchains, by parts of the fingerprint: "backend.simd: avx512 -> avx2".
+func (t Toolchain) Diff(now Toolchain) []Reason {
+	rs := diffValue("toolchain", "backend", fingerprint(t.Fingerprint), fingerprint(now.Fingerprint))
+	rs = append(rs, diffValue("toolchain", "name", t.Backend, now.Backend)...)
+	return append(rs, diffValue("toolchain", "platform", t.Platform, now.Platform)...)
+}
+
+// fingerprint takes a backend's fingerprint apart where it is an object in JSON.
+func fingerprint(v any) any {
+	text, _ := v.(string)
+	parts, err := value.Decode([]byte(text))
+	if m, ok := parts.(map[string]any); ok && err == nil {
+		return m
+	}
+	return v
 }
 
 func kindName(m map[string]any) string {
@@ -228,33 +252,4 @@ func plain(v any) any {
 		return out
 	}
 	return v
-}
-
-// estimate takes the record of the step itself or of a finished link of the same chain, else asks the kind.
-func (p *Plan) estimate(s *Step) Estimate {
-	if s.Status == Cached {
-		return Estimate{Basis: "record"}
-	}
-	if r := s.Result; r != nil {
-		return recorded(r)
-	}
-	if s.Series != "" {
-		for i := s.Index - 1; i >= 0 && p.Steps[i] != nil && p.Steps[i].Block == s.Block; i-- {
-			if q := p.Steps[i]; q.Series == s.Series && q.Result != nil {
-				return recorded(q.Result)
-			}
-		}
-	}
-	if s.Kind.Estimate != nil {
-		return s.Kind.Estimate(s.Action)
-	}
-	return Estimate{Basis: "none"}
-}
-
-func recorded(r *cache.ActionResult) Estimate {
-	e := Estimate{Seconds: r.Execution.Wall.Seconds(), MemoryBytes: r.Execution.PeakMemory, Basis: "record"}
-	for _, o := range r.Outputs {
-		e.StoreBytes += o.Digest.Size()
-	}
-	return e
 }

@@ -16,9 +16,11 @@ type Request struct {
 	Toolchain Toolchain
 	Last      Past     // nil stands for NoPast
 	Targets   []string // block addresses; none wants everything
+	Exclude   []string // block addresses left out, with everything that depends on them
 	Replace   []string // block addresses whose actions run even though they are cached
 	NoCache   bool     // every action runs
 	Beyond    int      // see Plan
+	Costs     Costs    // what earlier applies cost, for estimates
 }
 
 // Make walks the graph in topological order. An action whose inputs are known has a key and is looked up; what it gave
@@ -30,26 +32,21 @@ func Make(ctx context.Context, req Request) (*Plan, error) {
 	if req.Last == nil {
 		req.Last = NoPast{}
 	}
-	wanted, missing := req.Graph.Wanted(req.Targets)
-	if len(missing) > 0 {
-		return nil, fmt.Errorf("-target names no block of this spec: %s", quoteAll(missing))
+	sel, err := req.Graph.choose(req)
+	if err != nil {
+		return nil, err
 	}
-	forced, missing := req.Graph.named(req.Replace)
-	if len(missing) > 0 {
-		return nil, fmt.Errorf("-replace names no block of this spec: %s", quoteAll(missing))
-	}
-	p := &Plan{Graph: req.Graph, Snapshot: req.Snapshot, Toolchain: req.Toolchain, Steps: make([]*Step, len(req.Graph.Actions)), Beyond: req.Beyond}
+	p := &Plan{Graph: req.Graph, Snapshot: req.Snapshot, Toolchain: req.Toolchain, Costs: req.Costs, Steps: make([]*Step, len(req.Graph.Actions)), Beyond: req.Beyond}
 	steps := make([]Step, len(req.Graph.Actions))
 	var buf []byte
 	for i, a := range req.Graph.Actions {
-		if !wanted[i] {
+		if !sel.wanted[i] {
 			continue
 		}
 		s := &steps[i]
 		s.Action = a
 		p.Steps[i] = s
-		var err error
-		if buf, err = p.probe(ctx, req, s, forced[i] || req.NoCache, buf[:0]); err != nil {
+		if buf, err = p.probe(ctx, req, s, sel.forced[i] || req.NoCache, buf[:0]); err != nil {
 			return nil, err
 		}
 	}
@@ -192,30 +189,4 @@ func (p *Plan) lost(ctx context.Context, store cache.Store, want []Source) ([]*S
 		}
 	}
 	return lost, nil
-}
-
-// named marks the actions of the blocks at the addresses.
-func (g *Graph) named(addrs []string) (marked []bool, unknown []string) {
-	marked = make([]bool, len(g.Actions))
-	for _, addr := range addrs {
-		actions := g.byBlock[addr]
-		if actions == nil {
-			unknown = append(unknown, addr)
-		}
-		for _, a := range actions {
-			marked[a.Index] = true
-		}
-	}
-	return marked, unknown
-}
-
-func quoteAll(names []string) string {
-	s := ""
-	for i, n := range names {
-		if i > 0 {
-			s += ", "
-		}
-		s += fmt.Sprintf("%q", n)
-	}
-	return s
 }

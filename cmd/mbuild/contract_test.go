@@ -117,6 +117,15 @@ func TestContract(t *testing.T) {
 		check("#Why", output(t, dir, store, "why", "-json", addr))
 	}
 	check("#Why", output(t, dir, store, "why", "-json", "-var", "lr=0.2", "train.supervised.u"))
+	check("#Log", output(t, dir, store, "log", "-json"))
+	for _, name := range []string{"last", "last~1", "last~2"} {
+		check("#Run", output(t, dir, store, "log", "show", name, "-json"))
+		for _, list := range []string{"what-ran", "what-failed", "slowest", "critical-path"} {
+			check("#LogActions", output(t, dir, store, "log", list, name, "-json"))
+		}
+	}
+	check("#LogShow", output(t, dir, store, "log", "show", "last~2", "pass.prune.half", "-json"))
+	check("#LogDiff", output(t, dir, store, "log", "diff", "last~2", "last", "-json"))
 	check("#Validate", output(t, dir, store, "validate", "-json"))
 	check("#Validate", output(t, dir, store, "validate", "-json", "-var", "lr=-1"))
 	apply("-var", "lr=-1")

@@ -65,7 +65,7 @@ func (p *Pool) Run(ctx context.Context, kind, verb string, job *executor.Job) (e
 		return ran, w.epitaph(err, job)
 	}
 	id := ans.ID
-	ran.Peak = ans.Peak
+	ran.Peak, ran.CPU = ans.Peak, ans.CPU
 	ran.Keep = func(digests map[string]string) { p.remember(w, id, digests) }
 	p.release(w)
 	for k, v := range ans.Metrics {

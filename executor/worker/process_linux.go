@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os/exec"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -24,6 +25,19 @@ func describe(e *exec.ExitError) string {
 		return "killed (signal 9); if nobody killed it, the machine ran out of memory: use a smaller batch, or fewer slots (-j 1)"
 	}
 	return fmt.Sprintf("signal %d (%s)", ws.Signal(), ws.Signal())
+}
+
+// cpuTime is the processor time of this process and of its children that have ended.
+func cpuTime() time.Duration {
+	var total time.Duration
+	for _, who := range []int{unix.RUSAGE_SELF, unix.RUSAGE_CHILDREN} {
+		var ru unix.Rusage
+		if unix.Getrusage(who, &ru) != nil {
+			return 0
+		}
+		total += time.Duration(ru.Utime.Nano() + ru.Stime.Nano())
+	}
+	return total
 }
 
 // peakMemory is the largest resident size of this process so far, in bytes.

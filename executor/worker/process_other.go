@@ -2,13 +2,19 @@
 
 package worker
 
-import "os/exec"
+import (
+	"os/exec"
+	"time"
+)
 
 // isolate has nothing to offer here; a worker still ends when its input does.
 func isolate(*exec.Cmd) {}
 
 // describe words the end of a worker.
 func describe(e *exec.ExitError) string { return e.Error() }
+
+// cpuTime is not known here.
+func cpuTime() time.Duration { return 0 }
 
 // peakMemory is not known here.
 func peakMemory() int64 { return 0 }

@@ -11,6 +11,7 @@ package worker
 
 import (
 	"encoding/json"
+	"time"
 
 	"mbuild.dev/mbuild/executor"
 )
@@ -43,6 +44,7 @@ type answer struct {
 	ID      int                `json:"id"`
 	Metrics map[string]float64 `json:"metrics,omitempty"`
 	Peak    int64              `json:"peak"` // peak resident memory of the process, bytes
+	CPU     time.Duration      `json:"cpu"`  // processor time of the job and its children
 	Error   string             `json:"error,omitempty"`
 	Failure *executor.Failure  `json:"failure,omitempty"`
 }

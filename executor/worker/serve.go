@@ -64,6 +64,7 @@ func (s *server) send(m message, flush bool) {
 // run executes one job and words its end.
 func (s *server) run(r request) (a *answer) {
 	a = &answer{ID: r.ID}
+	before := cpuTime()
 	job := &executor.Job{
 		ID: r.ID, Addr: r.Addr, Inputs: r.Inputs, Outputs: r.Outputs, Scratch: r.Scratch, Backend: r.Backend,
 		Metrics: map[string]float64{}, Memory: s.memory, Log: logWriter{s}, Progress: s.progress(),
@@ -74,7 +75,7 @@ func (s *server) run(r request) (a *answer) {
 			a.Error = fmt.Sprintf("panic: %v", p)
 			s.memory = &executor.Memory{} // whatever it holds may be half-changed
 		}
-		a.Peak = peakMemory()
+		a.Peak, a.CPU = peakMemory(), cpuTime()-before
 	}()
 	err := s.call(job, r)
 	for k, v := range job.Metrics {

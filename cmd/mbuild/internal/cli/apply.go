@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"strings"
 	"time"
 
@@ -22,8 +23,8 @@ import (
 
 func (a *app) applyCmd() *cobra.Command {
 	var f planFlags
-	var approve, keepGoing bool
-	var jobs int
+	var approve, keepGoing, force bool
+	var trace string
 	c := &cobra.Command{
 		Use:   "apply [PLANFILE]",
 		Short: "Run what is missing, judge the gates, write the artifacts",
@@ -36,10 +37,12 @@ func (a *app) applyCmd() *cobra.Command {
 				if saved, err = readPlanFile(args[0]); err != nil {
 					return err
 				}
-				a.dir, a.vars, a.varFiles, f.targets, f.replace = saved.Dir, saved.Vars, saved.VarFiles, saved.Targets, saved.Replace
+				if err := a.adopt(saved, &f, cmd); err != nil {
+					return err
+				}
 			}
 			start := time.Now()
-			f.whole, f.apply = a.json || a.verbose || saved != nil, true
+			f.whole, f.apply = a.json || a.verbose || saved != nil || trace != "", true
 			w, err := a.makePlan(cmd.Context(), f)
 			if interrupted(cmd.Context(), err) {
 				a.code = exitInterrupted
@@ -59,7 +62,7 @@ func (a *app) applyCmd() *cobra.Command {
 				return a.failDiagnostics(start, w)
 			}
 			if saved != nil {
-				if moved := movedSince(saved.Plan, contract.PlanOf(w.plan, Version, specDigest(w.spec), w.diags)); len(moved) > 0 {
+				if moved := saved.moved(contract.PlanOf(w.plan, Version, specDigest(w.spec), w.diags), lockDigest(a.dir)); len(moved) > 0 {
 					a.code = exitStale
 					return a.failEarly(start, fmt.Errorf("the plan %s is stale: %s. Make a new one with mbuild plan -out", args[0], strings.Join(moved, "; ")))
 				}
@@ -67,13 +70,15 @@ func (a *app) applyCmd() *cobra.Command {
 			if err := a.approve(w, approve || saved != nil); err != nil {
 				return a.failEarly(start, err)
 			}
-			return a.run(cmd.Context(), w, f, executor.Options{Jobs: jobs, KeepGoing: keepGoing, NoCache: f.noCache})
+			return a.run(cmd.Context(), w, f, executor.Options{Jobs: f.jobs, KeepGoing: keepGoing, NoCache: f.noCache}, force, trace)
 		},
 	}
 	f.add(c)
 	c.Flags().BoolVar(&approve, "auto-approve", false, "do not ask")
-	c.Flags().IntVarP(&jobs, "jobs", "j", 0, "actions at a time (default: number of CPUs)")
+	c.Flags().StringVar(&trace, "trace", "", "write a trace of the run to a `file` that Perfetto (ui.perfetto.dev) and chrome://tracing open")
+	c.Flags().IntVarP(&f.jobs, "jobs", "j", 0, "actions at a time (default: number of CPUs)")
 	c.Flags().BoolVar(&keepGoing, "keep-going", false, "after a failure go on with what does not depend on it")
+	c.Flags().BoolVar(&force, "force", false, "let artifacts overwrite files that mbuild did not write; they are named")
 	return c
 }
 
@@ -101,21 +106,30 @@ func (a *app) approve(w *work, given bool) error {
 }
 
 // run executes the plan and prints what happens.
-func (a *app) run(ctx context.Context, w *work, f planFlags, opts executor.Options) error {
+func (a *app) run(ctx context.Context, w *work, f planFlags, opts executor.Options, force bool, trace string) error {
 	pool := worker.NewPool()
 	defer pool.Close()
+	if opts.Jobs <= 0 {
+		opts.Jobs = runtime.GOMAXPROCS(0)
+	}
 	var known map[string]planner.ArtifactState
 	if m := w.project.Memory; m != nil {
 		known = m.Artifacts
 	}
 	arts := executor.NewArtifacts(a.dir, known)
+	arts.Force = force
 	opts.Kinds, opts.Store, opts.Runner, opts.Project, opts.Scratch = a.kinds, w.store, pool, arts, w.store.Scratch()
 	var finish func(*executor.Result)
 	if a.json {
 		opts.Events, finish = a.jsonEvents(w.plan)
 	} else {
-		live := a.view().Live(w.plan, w.spec.Files)
+		live := a.view().Live(w.plan, opts.Jobs, w.spec.Files)
 		opts.Events, finish = live.Event, live.Close
+	}
+	rec, show := a.record(w, opts, trace), opts.Events
+	opts.Events = func(e executor.Event) {
+		rec.event(e)
+		show(e)
 	}
 	w.project.Begin(w.plan)
 	res, diags := executor.Apply(ctx, w.plan, opts)
@@ -127,6 +141,7 @@ func (a *app) run(ctx context.Context, w *work, f planFlags, opts executor.Optio
 	a.rememberApply(context.WithoutCancel(ctx), w, f, res)
 	w.project.End()
 	a.code = exitCode(res, diags.HasErrors())
+	rec.close(a, res)
 	finish(res)
 	return reported(a.code)
 }

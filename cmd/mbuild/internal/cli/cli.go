@@ -12,6 +12,7 @@ import (
 	"runtime/debug"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -20,6 +21,7 @@ import (
 	"mbuild.dev/mbuild/cmd/mbuild/internal/view"
 	"mbuild.dev/mbuild/executor"
 	"mbuild.dev/mbuild/executor/worker"
+	"mbuild.dev/mbuild/planner/runs"
 	"mbuild.dev/mbuild/stdlib"
 )
 
@@ -53,6 +55,10 @@ type app struct {
 	vars     []string
 	varFiles []string
 	backend  string
+	args     []string  // as they were given, for the record
+	began    time.Time // when the process began
+	phases   []runs.Phase
+	env      func(string) (string, bool) // in place of the environment, where a plan file has it
 
 	code int // exit code of a command that ended without error
 }
@@ -62,6 +68,7 @@ var errReported = errors.New("reported")
 
 // Main runs mbuild and returns the exit code.
 func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) (code int) {
+	began := time.Now()
 	kinds := executor.NewTable(stdlib.Kinds()...)
 	if len(args) == 1 && args[0] == worker.Arg {
 		os.Stdout = os.Stderr // standard output is the protocol; what anything prints goes to the log
@@ -80,7 +87,7 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) (code int) {
 	}()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, kinds: kinds, fs: vfs.OS}
+	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, kinds: kinds, fs: vfs.OS, args: args, began: began}
 	root := a.root()
 	root.SetArgs(a.normalise(root, append(envArgs(args), args...)))
 	if err := root.ExecuteContext(ctx); err != nil {
@@ -126,7 +133,7 @@ func (a *app) root() *cobra.Command {
 	f.StringArrayVar(&a.varFiles, "var-file", nil, "`file` with values of variables; may be repeated")
 	f.StringVar(&a.backend, "backend", "", "compute backend (default: MBUILD_BACKEND, then the spec's, then go)")
 	root.AddCommand(a.validateCmd(), a.planCmd(), a.applyCmd(), a.showCmd(), a.outputCmd(), a.whyCmd(), a.versionCmd(), a.kindsCmd(),
-		a.fmtCmd(), a.initCmd(), a.schemaCmd(), a.consoleCmd(), a.graphCmd(), a.explainCmd(), a.verifyCmd(), a.driftCmd(), a.cacheCmd())
+		a.fmtCmd(), a.initCmd(), a.schemaCmd(), a.consoleCmd(), a.graphCmd(), a.explainCmd(), a.verifyCmd(), a.logCmd(), a.driftCmd(), a.cacheCmd())
 	root.InitDefaultCompletionCmd()
 	return root
 }
@@ -136,9 +143,14 @@ func (a *app) normalise(root *cobra.Command, args []string) []string {
 	long := map[string]bool{"help": true}
 	collect := func(fs *pflag.FlagSet) { fs.VisitAll(func(f *pflag.Flag) { long[f.Name] = true }) }
 	collect(root.PersistentFlags())
-	for _, c := range root.Commands() {
+	var all func(*cobra.Command)
+	all = func(c *cobra.Command) {
 		collect(c.Flags())
+		for _, sub := range c.Commands() {
+			all(sub)
+		}
 	}
+	all(root)
 	out := make([]string, len(args))
 	for i, arg := range args {
 		out[i] = arg

@@ -6,8 +6,11 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/hashicorp/hcl/v2"
 	"github.com/spf13/cobra"
 
+	"mbuild.dev/mbuild/cmd/mbuild/internal/view"
+	"mbuild.dev/mbuild/lang"
 	"mbuild.dev/mbuild/planner"
 )
 
@@ -15,7 +18,7 @@ func (a *app) driftCmd() *cobra.Command {
 	return &cobra.Command{
 		Use:   "drift",
 		Short: "Say which artifacts are no longer what apply wrote",
-		Long:  "drift compares the artifacts in the project with what the store has for them, and changes nothing. It exits with 2 when one was\nedited, replaced or deleted; apply writes it again.",
+		Long:  "drift compares the artifacts in the project with what the store has for them, and changes nothing. It exits with 2 when one was\nedited, replaced or deleted; apply writes it again. Files that mbuild did not write are left alone unless apply has -force.",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			w, err := a.makePlan(cmd.Context(), planFlags{})
@@ -37,7 +40,7 @@ func (a *app) driftCmd() *cobra.Command {
 				return a.writeJSON(map[string]any{"format_version": "1.0", "drift": nonNil(drift)})
 			}
 			for _, d := range drift {
-				fmt.Fprintf(a.stdout, "%s  %s  %s\n", d.Path, d.Block, d.Change)
+				fmt.Fprintf(a.stdout, "%s  %s  %s\n", d.Path, d.Block, view.DriftText(d))
 			}
 			if len(drift) == 0 {
 				fmt.Fprintln(a.stdout, "No drift.")
@@ -45,6 +48,19 @@ func (a *app) driftCmd() *cobra.Command {
 			return nil
 		},
 	}
+}
+
+// inTheWay warns of foreign files where a step that is still to run will want to write: better now than after hours.
+func inTheWay(p *planner.Plan) hcl.Diagnostics {
+	var diags hcl.Diagnostics
+	for _, d := range p.InTheWay {
+		b := p.Block(d.Block)
+		x := lang.Errorf("foreign-file", b.Block.Addr, b.Block.RangeOf("path", false), "File in the way",
+			"%s exists, and mbuild did not write it. Unless the build gives the same bytes, apply will leave it alone and fail: move it away, choose another path, or use apply -force.", d.Path)
+		x.Severity = hcl.DiagWarning
+		diags = append(diags, x)
+	}
+	return diags
 }
 
 func nonNil(d []planner.Drift) []planner.Drift {

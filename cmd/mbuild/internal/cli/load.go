@@ -26,7 +26,7 @@ import (
 
 // request says where the spec is and what its variables are.
 func (a *app) request() (lang.Request, error) {
-	r := lang.Request{Dir: a.dir, Kinds: a.kinds.Planner, Std: stdlib.Modules, VarFiles: a.varFiles, Env: os.LookupEnv,
+	r := lang.Request{Dir: a.dir, Kinds: a.kinds.Planner, Std: stdlib.Modules, VarFiles: a.varFiles, Env: a.lookupEnv,
 		FS: a.fs, Version: Version, Cache: filepath.Join(a.dir, project.Dir, project.SpecFile)}
 	for _, v := range a.vars {
 		name, val, ok := strings.Cut(v, "=")
@@ -38,20 +38,32 @@ func (a *app) request() (lang.Request, error) {
 	return r, nil
 }
 
+// lookupEnv reads the environment, or what a plan file has of it.
+func (a *app) lookupEnv(name string) (string, bool) {
+	if a.env != nil {
+		return a.env(name)
+	}
+	return os.LookupEnv(name)
+}
+
 // load reads the spec and lowers it.
 func (a *app) load(ctx context.Context) (*lang.Spec, *planner.Graph, hcl.Diagnostics, error) {
 	r, err := a.request()
 	if err != nil {
 		return nil, nil, nil, err
 	}
+	done := a.phase("load")
 	spec, diags := lang.Load(ctx, r)
+	done()
 	if diags.HasErrors() {
 		return spec, nil, diags, nil
 	}
 	if d := checkVersion(spec); d != nil {
 		return spec, nil, append(diags, d), nil
 	}
+	done = a.phase("lower")
 	graph, d := planner.Lower(spec, a.kinds.Planner)
+	done()
 	return spec, graph, append(diags, d...), nil
 }
 
@@ -132,7 +144,7 @@ func specDigest(spec *lang.Spec) string {
 // failedPlanJSON is the document of a plan that could not be made.
 func failedPlanJSON(w *work) *contract.Plan {
 	return &contract.Plan{FormatVersion: contract.FormatVersion, MbuildVersion: Version, Variables: map[string]any{}, Blocks: []contract.Block{},
-		Actions: []contract.Action{}, Drift: []planner.Drift{}, Diagnostics: contract.Diagnostics(w.diags)}
+		Actions: []contract.Action{}, Drift: []planner.Drift{}, Estimate: planner.Estimate{Basis: "none"}, Diagnostics: contract.Diagnostics(w.diags)}
 }
 
 // lastPart of the text of an error that wraps context cancellation.

@@ -11,7 +11,6 @@ import (
 
 	"mbuild.dev/mbuild/cache"
 	"mbuild.dev/mbuild/cmd/mbuild/internal/contract"
-	"mbuild.dev/mbuild/lang/schema"
 	"mbuild.dev/mbuild/planner"
 )
 
@@ -21,7 +20,7 @@ func (a *app) showCmd() *cobra.Command {
 		Short: "Show what is known of a block, or a saved plan",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if _, err := os.Stat(args[0]); err == nil {
+			if info, err := os.Stat(args[0]); err == nil && info.Mode().IsRegular() {
 				return a.showPlanFile(args[0])
 			}
 			w, err := a.makePlan(cmd.Context(), planFlags{about: args})
@@ -54,27 +53,17 @@ func (a *app) showPlanFile(path string) error {
 	if a.json {
 		return a.writeJSON(f.Plan)
 	}
-	for _, b := range f.Plan.Blocks {
-		fmt.Fprintf(a.stdout, "%-8s %s\n", b.Status, b.Address)
-	}
+	a.view().Saved(f.Plan)
 	return nil
 }
 
 // findBlock finds a block of the plan; the error names what is near.
 func findBlock(p *planner.Plan, addr string) (*planner.BlockStep, error) {
 	base, _, _ := strings.Cut(addr, "/")
-	if b := p.Block(base); b != nil {
+	if b := p.Block(base); b != nil && len(p.Graph.At(addr)) > 0 {
 		return b, nil
 	}
-	var all []string
-	for _, b := range p.Blocks {
-		all = append(all, b.Block.Addr.String())
-	}
-	hint := ""
-	if s := schema.Nearest(addr, all); s != "" {
-		hint = fmt.Sprintf(" Did you mean %s?", s)
-	}
-	return nil, fmt.Errorf("there is no block %s in this spec.%s", addr, hint)
+	return nil, fmt.Errorf("there is no block %s in this spec.%s", addr, p.Graph.Hint(addr))
 }
 
 // showBlock gathers what the store knows of a block.

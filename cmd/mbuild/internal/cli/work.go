@@ -17,6 +17,7 @@ import (
 	"mbuild.dev/mbuild/lang"
 	"mbuild.dev/mbuild/planner"
 	"mbuild.dev/mbuild/planner/project"
+	"mbuild.dev/mbuild/planner/runs"
 )
 
 // work is a plan with what it was made of.
@@ -48,8 +49,10 @@ func (w *work) close() {
 // planFlags are the flags that plan and apply share.
 type planFlags struct {
 	targets []string
+	exclude []string
 	replace []string
 	noCache bool
+	jobs    int
 
 	about []string // addresses of blocks: nothing but these and what they need has to be in the plan
 	apply bool     // what the last apply reported is needed
@@ -99,18 +102,24 @@ func (a *app) planWhole(ctx context.Context, f planFlags, w *work) error {
 
 // plan takes the snapshot of a graph's sources and makes its plan.
 func (a *app) plan(ctx context.Context, f planFlags, w *work, graph *planner.Graph, r planner.Request) error {
+	done := a.phase("snapshot")
 	snap, d := planner.TakeSnapshot(ctx, a.dir, graph.Files, w.knownFile)
+	done()
 	w.diags = append(w.diags, d...)
 	if d.HasErrors() {
 		return nil
 	}
-	done, err := w.store.Planning()
+	free, err := w.store.Planning()
 	if err != nil {
 		return err
 	}
-	defer done()
-	r.Graph, r.Snapshot, r.Store, r.Last, r.Targets, r.Replace, r.NoCache = graph, snap, w.store, w.project, f.targets, f.replace, f.noCache
-	if w.plan, err = planner.Make(ctx, r); err != nil {
+	defer free()
+	r.Graph, r.Snapshot, r.Store, r.Last, r.Targets, r.Exclude, r.Replace, r.NoCache = graph, snap, w.store, w.project, f.targets, f.exclude, f.replace, f.noCache
+	r.Costs = runs.In(a.fs, a.dir).Costs()
+	done = a.phase("probe")
+	w.plan, err = planner.Make(ctx, r)
+	done()
+	if err != nil {
 		return err
 	}
 	if f.apply && !w.plan.Empty() {
@@ -118,11 +127,15 @@ func (a *app) plan(ctx context.Context, f planFlags, w *work, graph *planner.Gra
 			return err
 		}
 	}
+	w.plan.Total = a.total(w.plan, f.jobs)
 	var known map[string]planner.ArtifactState
 	if m := w.project.Memory; m != nil {
 		known = m.Artifacts
 	}
-	w.plan.FindDrift(known)
+	if err := w.plan.FindDrift(ctx, w.store, known); err != nil {
+		return err
+	}
+	w.diags = append(w.diags, inTheWay(w.plan)...)
 	return nil
 }
 
@@ -135,6 +148,19 @@ func keysOf(p *planner.Plan) []cache.ActionKey {
 		}
 	}
 	return keys
+}
+
+// total is what a plan is expected to take as a whole.
+func (a *app) total(p *planner.Plan, jobs int) planner.Estimate {
+	t := p.Cost()
+	if p.Empty() {
+		return t
+	}
+	seconds, known := executor.Forecast(p, a.kinds, jobs)
+	if known {
+		t.Seconds = seconds + p.Costs.Fixed
+	}
+	return t
 }
 
 func (w *work) knownFile(path string) (planner.FileStat, bool) {
@@ -151,14 +177,16 @@ func (w *work) knownFile(path string) (planner.FileStat, bool) {
 // since: a plan of everything would say the same of it.
 func (a *app) planPart(ctx context.Context, f planFlags, w *work) (bool, error) {
 	m := w.project.Memory
-	if m == nil || m.Spec == "" || f.whole || f.noCache || f.apply && m.Result == nil {
+	if m == nil || m.Spec == "" || len(f.exclude) > 0 || f.whole || f.noCache || f.apply && m.Result == nil {
 		return false, nil
 	}
 	r, err := a.request()
 	if err != nil {
 		return false, err
 	}
+	done := a.phase("load")
 	packed := lang.OpenPacked(ctx, r)
+	done()
 	if packed == nil {
 		return false, nil
 	}
@@ -188,7 +216,9 @@ func (a *app) planPart(ctx context.Context, f planFlags, w *work) (bool, error) 
 	if spec == nil {
 		return false, nil
 	}
+	done = a.phase("lower")
 	graph, d := planner.Lower(spec, a.kinds.Planner)
+	done()
 	if d.HasErrors() {
 		return false, nil
 	}
@@ -310,7 +340,7 @@ func (p planned) Complete(b *planner.BlockStep) bool {
 
 // rememberPlan keeps what a plan has found, so that the next one can be made of what changes until then.
 func (a *app) rememberPlan(ctx context.Context, w *work, f planFlags) {
-	if w.plan == nil || len(f.targets)+len(f.replace)+len(f.about) > 0 || f.noCache {
+	if w.plan == nil || len(f.targets)+len(f.exclude)+len(f.replace)+len(f.about) > 0 || f.noCache {
 		return
 	}
 	o := planned{map[string]bool{}}
@@ -333,7 +363,7 @@ func (a *app) rememberApply(ctx context.Context, w *work, f planFlags, res *exec
 		summary = nil // a gate's value is not finite; the next apply makes its whole plan
 	}
 	a.remember(ctx, w, res, res.Results, summary)
-	whole := w.spec.ID != "" && len(f.targets) == 0 && !res.Interrupted && res.Failed+res.Skipped == 0
+	whole := w.spec.ID != "" && len(f.targets)+len(f.exclude) == 0 && !res.Interrupted && res.Failed+res.Skipped == 0
 	var done []*lang.Block
 	for _, b := range w.plan.Blocks {
 		if !whole && res.Complete(b) {

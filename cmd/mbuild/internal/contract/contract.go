@@ -85,6 +85,7 @@ type Plan struct {
 	Actions       []Action          `json:"actions"`
 	Drift         []planner.Drift   `json:"drift"`
 	Summary       planner.Summary   `json:"summary"`
+	Estimate      planner.Estimate  `json:"estimate"` // of the whole: seconds on the slots of this machine, the largest memory of one action
 	Diagnostics   []Diagnostic      `json:"diagnostics"`
 }
 
@@ -137,7 +138,7 @@ type Output struct {
 // PlanOf converts a plan.
 func PlanOf(p *planner.Plan, version, specDigest string, diags hcl.Diagnostics) *Plan {
 	doc := &Plan{FormatVersion: FormatVersion, MbuildVersion: version, SpecDigest: specDigest, Variables: p.Graph.Spec.Variables,
-		Toolchain: p.Toolchain, Blocks: []Block{}, Actions: []Action{}, Drift: append([]planner.Drift{}, p.Drift...), Summary: p.Summary, Diagnostics: Diagnostics(diags)}
+		Toolchain: p.Toolchain, Blocks: []Block{}, Actions: []Action{}, Drift: append([]planner.Drift{}, p.Drift...), Summary: p.Summary, Estimate: p.Total, Diagnostics: Diagnostics(diags)}
 	for _, b := range p.Blocks {
 		doc.Blocks = append(doc.Blocks, Block{Address: b.Block.Addr.String(), Kind: b.Kind.Name(), Status: b.Status,
 			Actions: Counts{b.Counts.Cached, b.Counts.Build, b.Counts.Unknown}, Reasons: reasons(b.Reasons)})
@@ -213,10 +214,11 @@ type Event struct {
 	Margin  *float64           `json:"margin,omitempty"`
 	Verdict string             `json:"verdict,omitempty"`
 
-	Path      string  `json:"path,omitempty"`
-	MediaType string  `json:"media_type,omitempty"`
-	Digest    *string `json:"digest,omitempty"`
-	Size      *int64  `json:"size,omitempty"`
+	Path      string   `json:"path,omitempty"`
+	MediaType string   `json:"media_type,omitempty"`
+	Digest    *string  `json:"digest,omitempty"`
+	Size      *int64   `json:"size,omitempty"`
+	Overwrote []string `json:"overwrote,omitempty"`
 
 	Text string `json:"text,omitempty"`
 }
@@ -276,6 +278,7 @@ func EventOf(e executor.Event) any {
 	case e.Artifact != nil:
 		size := e.Artifact.Digest.Size()
 		out.Type, out.Address, out.Path, out.MediaType, out.Digest, out.Size = "artifact", "", e.Artifact.Path, e.Artifact.MediaType, text(e.Artifact.Digest.String()), &size
+		out.Overwrote = e.Artifact.Overwrote
 	case e.Log != nil:
 		out.Type, out.Text = "log", e.Log.Text
 	}
@@ -292,12 +295,37 @@ type Validate struct {
 
 // Why is the document of why -json.
 type Why struct {
-	Address  string           `json:"address"`
-	Status   planner.Status   `json:"status"`
+	Address  string           `json:"address"` // of the action that is explained
+	Block    string           `json:"block"`
+	Status   planner.Status   `json:"status"` // of what was asked about: the block, or the action
 	Key      *string          `json:"key"`
 	PriorKey *string          `json:"prior_key"`
-	Changes  []planner.Reason `json:"changes"`
+	Actions  Counts           `json:"actions"` // of the block
+	Changes  []planner.Reason `json:"changes"` // since it was last built; of a cached one: its last change
 	Upstream []Upstream       `json:"upstream"`
+	Causes   []planner.Cause  `json:"causes"` // where the changes began
+	Gates    []Gate           `json:"gates"`  // that stand before it and have not passed
+	Last     *LastRun         `json:"last_run"`
+}
+
+// Gate is what a gate says.
+type Gate struct {
+	Address string          `json:"address"`
+	Metric  string          `json:"metric"`
+	Bound   string          `json:"bound"` // min or max
+	Limit   float64         `json:"limit"`
+	Value   float64         `json:"value"`
+	Verdict planner.Outcome `json:"verdict"`
+}
+
+// LastRun is the last time that an action ran, or was to run.
+type LastRun struct {
+	Run     *string          `json:"run"` // null when no record of this project has it: the result came from elsewhere, or long ago
+	Time    string           `json:"time"`
+	Result  string           `json:"result"` // built, failed, skipped
+	Seconds float64          `json:"seconds"`
+	Reasons []planner.Reason `json:"reasons"`
+	Error   string           `json:"error,omitempty"` // of a failure; of a skipped action, what it waited for
 }
 
 // Upstream is an input that changed.

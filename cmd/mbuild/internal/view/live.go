@@ -20,6 +20,7 @@ type Live struct {
 	total   int // actions of the plan that are not cached
 	done    int
 	started time.Time
+	eta     eta
 	drawn   bool
 	last    time.Time
 	gates   []executor.GateResult
@@ -39,13 +40,14 @@ type blockState struct {
 }
 
 // Live begins to print an apply.
-func (v *View) Live(p *planner.Plan, files map[string]*hcl.File) *Live {
+func (v *View) Live(p *planner.Plan, jobs int, files map[string]*hcl.File) *Live {
 	l := &Live{v: v, files: files, blocks: map[string]*blockState{}, started: time.Now()}
 	for _, b := range p.Blocks {
 		l.blocks[b.Block.Addr.String()] = &blockState{left: len(b.Steps), steps: len(b.Steps)}
 	}
 	l.total = p.Summary.Build + p.Summary.Unknown
 	l.many = len(p.Blocks) > manyBlocks && !v.opts.Verbose
+	l.eta = newETA(p, jobs)
 	return l
 }
 
@@ -62,6 +64,7 @@ func (l *Live) Event(e executor.Event) {
 	b := l.blocks[e.Step.Block.Addr.String()]
 	switch {
 	case e.Started != nil:
+		l.eta.start(e.Step, e.Time)
 		b.running, b.progress = e.Step.Addr, nil
 		if b.began.IsZero() {
 			b.began = e.Time
@@ -87,6 +90,7 @@ func (l *Live) Event(e executor.Event) {
 
 func (l *Live) finished(e executor.Event, b *blockState) {
 	f := e.Finished
+	l.eta.finish(e.Step)
 	b.left--
 	switch f.State {
 	case executor.Built:
@@ -167,9 +171,10 @@ func (l *Live) draw() {
 			}
 		}
 	}
-	if l.done > 0 && l.done < l.total {
-		eta := time.Since(l.started).Seconds() / float64(l.done) * float64(l.total-l.done)
-		line += fmt.Sprintf("  ETA %.0f s", eta)
+	if left, ok := l.eta.left(time.Now()); ok {
+		line += "  ETA " + Duration(left)
+	} else if l.done > 0 && l.done < l.total {
+		line += "  ETA " + Duration(time.Since(l.started).Seconds()/float64(l.done)*float64(l.total-l.done))
 	}
 	if len(line) > l.v.width-1 {
 		line = line[:l.v.width-1]
@@ -220,6 +225,9 @@ func (v *View) Result(res *executor.Result) {
 			state = "written"
 		}
 		fmt.Fprintf(v.out, "artifact %s  %s  (%s, %s)\n", a.Path, a.Block, Bytes(a.Digest.Size()), state)
+		for _, f := range a.Overwrote {
+			fmt.Fprintf(v.out, "  overwrote %s, which mbuild had not written\n", f)
+		}
 	}
 	text := fmt.Sprintf("%d built, %d cached", res.Built, res.Cached)
 	if res.Failed > 0 {

@@ -27,15 +27,3 @@ func (v *View) Show(d *contract.Show) {
 		}
 	}
 }
-
-// Why prints an explanation.
-func (v *View) Why(d *contract.Why) {
-	fmt.Fprintf(v.out, "%s  %s\n", v.paint(bold, d.Address), d.Status)
-	if len(d.Changes) == 0 {
-		fmt.Fprintln(v.out, "  nothing has changed since it was first built")
-		return
-	}
-	for _, r := range d.Changes {
-		fmt.Fprintf(v.out, "  %s\n", ReasonText(r))
-	}
-}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"sort"
 	"strings"
+	"time"
 
 	"github.com/hashicorp/hcl/v2"
 	"golang.org/x/term"
@@ -113,7 +114,11 @@ func (v *View) Plan(p *planner.Plan) {
 	}
 	v.planBlocks(p)
 	for _, d := range p.Drift {
-		fmt.Fprintf(v.out, "  ~ %s  %s: will be written again\n", d.Path, d.Change)
+		after := "will be written again"
+		if len(d.Foreign) > 0 {
+			after = "will be written again only with apply -force"
+		}
+		fmt.Fprintf(v.out, "  ~ %s  %s: %s\n", d.Path, DriftText(d), after)
 	}
 	s := p.Summary
 	if p.Empty() {
@@ -121,10 +126,30 @@ func (v *View) Plan(p *planner.Plan) {
 		return
 	}
 	fmt.Fprintf(v.out, "Plan: %d to run, %d known after them, %d cached%s.", s.Build, s.Unknown, s.Cached, blockedText(s))
-	if t := estimate(p); t != "" {
+	if t := estimate(p.Total); t != "" {
 		fmt.Fprintf(v.out, "  %s", t)
 	}
 	fmt.Fprintln(v.out)
+}
+
+// DriftText is what became of an artifact.
+func DriftText(d planner.Drift) string {
+	text := d.Change
+	if d.Detail != "" {
+		text += ", " + d.Detail
+	}
+	for i, f := range d.Foreign {
+		switch {
+		case f == ".":
+		case i == 5:
+			return text + fmt.Sprintf(" and %d more", len(d.Foreign)-i)
+		case i == 0:
+			text += ", with files that mbuild did not write: " + f
+		default:
+			text += ", " + f
+		}
+	}
+	return text
 }
 
 // Idle prints that there is nothing to do.
@@ -234,7 +259,16 @@ func ReasonText(r planner.Reason) string {
 	case "kind_version":
 		return fmt.Sprintf("kind: %v -> %v", r.Before, r.After)
 	case "toolchain":
-		return "toolchain: " + toolchain(r.Before, r.After)
+		return fmt.Sprintf("toolchain %s: %s -> %s", strings.TrimPrefix(r.Path, "backend."), shown(r.Before), shown(r.After))
+	case "new":
+		if r.Before != nil {
+			return "changed; what it was before is no longer in the store"
+		}
+		return "new"
+	case "interrupted":
+		return "interrupted: an apply was stopped before it had run"
+	case "output":
+		return "the same action gave other bytes"
 	case "lost":
 		return "its bytes are gone from the store"
 	case "forced":
@@ -244,9 +278,6 @@ func ReasonText(r planner.Reason) string {
 	}
 	return r.Code
 }
-
-// toolchain names what differs between two fingerprints.
-func toolchain(before, after any) string { return fmt.Sprintf("%v -> %v", before, after) }
 
 func shown(v any) string {
 	if v == nil {
@@ -258,22 +289,34 @@ func shown(v any) string {
 	return schema.Show(v)
 }
 
-// estimate sums up what steps to run are expected to cost.
-func estimate(p *planner.Plan) string {
-	var seconds float64
-	var store int64
-	known := false
-	for _, s := range p.Steps {
-		if s != nil && s.Status != planner.Cached && s.Estimate.Basis != "none" {
-			known = true
-			seconds += s.Estimate.Seconds
-			store += s.Estimate.StoreBytes
-		}
-	}
-	if !known {
+// estimate says what a plan is expected to take.
+func estimate(t planner.Estimate) string {
+	if t.Basis == "none" || t.Seconds <= 0 {
 		return ""
 	}
-	return fmt.Sprintf("About %.1f s, +%s in the store.", max(seconds, 0.1), Bytes(store))
+	basis := ""
+	if t.Basis == "model" {
+		basis = " by a rough guess"
+	}
+	return fmt.Sprintf("About %s%s, +%s in the store.", Duration(t.Seconds), basis, Bytes(t.StoreBytes))
+}
+
+// Duration prints seconds as people say them.
+func Duration(seconds float64) string {
+	switch d := time.Duration(seconds * float64(time.Second)); {
+	case seconds < 0.0995:
+		return fmt.Sprintf("%.2g ms", seconds*1e3)
+	case seconds < 9.995:
+		return fmt.Sprintf("%.2f s", seconds)
+	case seconds < 59.95:
+		return fmt.Sprintf("%.1f s", seconds)
+	case seconds < 3600:
+		d = d.Round(time.Second)
+		return fmt.Sprintf("%d min %02d s", int(d.Minutes()), int(d.Seconds())%60)
+	default:
+		d = d.Round(time.Minute)
+		return fmt.Sprintf("%d h %02d min", int(d.Hours()), int(d.Minutes())%60)
+	}
 }
 
 // Bytes prints a number of bytes with a decimal unit.
