@@ -7,6 +7,7 @@ import (
 
 	"mbuild.dev/mbuild/stdlib/artifact/bundle"
 	"mbuild.dev/mbuild/stdlib/graph"
+	"mbuild.dev/mbuild/stdlib/graph/graphtest"
 )
 
 // A sample is a model with weights, and rows to put through it. Together they have every op, activation, quantisation and
@@ -83,6 +84,9 @@ func samples(t testing.TB) []sample {
 		Layers:  []graph.Layer{join("concat", "c", "q", "p"), dense("a", 2), {Name: "b", Op: "dense", Inputs: []string{"p"}, Attrs: map[string]any{"units": int64(2)}, Quant: graph.DynamicInt8}},
 		Outputs: []string{"b", "a", "c"}}
 	g.Connect()
+	for _, c := range graphtest.Cases() {
+		all = append(all, finish(t, r, c.Name, c.Graph, nil))
+	}
 	all = append(all, finish(t, r, "inputs", g, []string{"Mul", "Add"}))
 	return all
 }
