@@ -32,9 +32,7 @@
 // written: also those of the dense layer behind a flatten. So an image of several channels is turned once, where it comes in, and
 // otherwise only what stands between a convolution and a norm over the last axis (see layout.go).
 //
-// It does not know the dataset, nor what the outputs mean. The file is byte-stable: equal models give equal bytes. int8 weights
-// span -127 to 127; on x86 processors without VNNI, ONNX Runtime's products of u8 and s8 may saturate, as its documentation of
-// quantisation says.
+// It does not know the dataset, nor what the outputs mean. The file is byte-stable: equal models give equal bytes.
 package onnx
 
 import (

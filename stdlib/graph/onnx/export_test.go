@@ -88,7 +88,7 @@ func names(t *testing.T, g fields, num protowire.Number) []string {
 
 func checkTensor(t *testing.T, f fields) {
 	t.Helper()
-	want := map[uint64]int{typeFloat: 4, typeInt8: 1, typeInt64: 8, typeFloat16: 2, typeBFloat16: 2}[f[2][0].(uint64)]
+	want := map[uint64]int{typeFloat: 4, typeInt8: 1, typeUint8: 1, typeInt64: 8, typeFloat16: 2, typeBFloat16: 2}[f[2][0].(uint64)]
 	for _, d := range f[1] {
 		want *= int(d.(uint64))
 	}

@@ -118,26 +118,27 @@ func (e *exporter) dense(l *graph.Layer) {
 	}
 }
 
-// matrix adds the weight of a dense layer, with rows in the order in which its input was flattened.
-func (e *exporter) matrix(l *graph.Layer) string {
-	t := e.model.Params[l.Name]["weight"]
-	if h := e.held[l.Inputs[0]]; h.layout == flat {
-		n := len(h.shape)
-		perm := []int{n - 1}
-		for a := range n - 1 {
-			perm = append(perm, a)
-		}
-		turned := transpose(t, append(slices.Clone(h.shape), t.Shape[1]), append(perm, n))
-		t = &bundle.Tensor{DType: t.DType, Shape: t.Shape, Data: turned.Data}
+// matrix is the weight of a dense layer, with rows in the order in which its input was flattened.
+func (e *exporter) matrix(l *graph.Layer) *bundle.Tensor {
+	t, h := e.model.Params[l.Name]["weight"], e.held[l.Inputs[0]]
+	if h.layout != flat {
+		return t
 	}
-	return e.float(e.constant(l.Name+"/weight", t), t.DType)
+	n := len(h.shape)
+	perm := []int{n - 1}
+	for a := range n - 1 {
+		perm = append(perm, a)
+	}
+	turned := transpose(t, append(slices.Clone(h.shape), t.Shape[1]), append(perm, n))
+	return &bundle.Tensor{DType: t.DType, Shape: t.Shape, Data: turned.Data}
 }
 
 // weight adds a weight as float32. One in int8 is scaled back by Cast and Mul, which ONNX Runtime does once, when it loads the
 // file. DequantizeLinear says the same, but ONNX Runtime 1.31 makes it and MatMul one MatMulNBits, which by default
 // (session.qdq_matmulnbits_accuracy_level 4) quantises activations too: results are off by 1 %, and not what was evaluated.
 func (e *exporter) weight(l *graph.Layer) string {
-	w := e.matrix(l)
+	t := e.matrix(l)
+	w := e.float(e.constant(l.Name+"/weight", t), t.DType)
 	if l.Quant != graph.WeightOnlyInt8 {
 		return w
 	}
@@ -156,9 +157,20 @@ func (e *exporter) quantize(x string) (q, scale, zero string) {
 }
 
 // dynamicInt8 is the form that ONNX Runtime fuses: the integer product, scaled by the product of both scales.
+//
+// The weight is written as uint8 with zero point 128, which says the same. ONNX Runtime multiplies uint8 by int8 with an
+// instruction that saturates at 16 bits on x86 processors without VNNI, and is wrong by up to a third there; uint8 by uint8 is
+// exact on all of them (ADR 21).
 func (e *exporter) dynamicInt8(l *graph.Layer, x, out string) string {
+	t := e.matrix(l)
+	shifted := make([]byte, len(t.Data))
+	for i, v := range t.Data {
+		shifted[i] = v + 128
+	}
+	w, point := l.Name+"/weight", l.Name+"/weight_zero"
+	e.tensors = append(e.tensors, tensor(w, typeUint8, t.Shape, shifted), tensor(point, typeUint8, nil, []byte{128}))
 	q, scale, zero := e.quantize(x)
-	acc := e.node("MatMulInteger", l.Name+"/integer", []string{q, e.matrix(l), zero})
+	acc := e.node("MatMulInteger", l.Name+"/integer", []string{q, w, zero, point})
 	acc = e.node("Cast", l.Name+"/integer/float", []string{acc}, attr("to", int64(typeFloat)))
 	both := e.node("Mul", l.Name+"/scale", []string{scale, e.param(l, "weight_scale")})
 	return e.node("Mul", out, []string{acc, both})

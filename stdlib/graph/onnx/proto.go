@@ -14,6 +14,7 @@ import (
 // Element types of TensorProto.
 const (
 	typeFloat    = 1
+	typeUint8    = 2
 	typeInt8     = 3
 	typeInt32    = 6
 	typeInt64    = 7
