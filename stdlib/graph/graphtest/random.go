@@ -22,7 +22,11 @@ func Random(r *rand.Rand, n int) *graph.Graph {
 		l := draw(r, fmt.Sprintf("l%d", len(g.Layers)))
 		from := make([]string, 1+r.IntN(2)*r.IntN(3))
 		for i := range from {
-			from[i] = g.Layers[r.IntN(len(g.Layers))].Name
+			at := len(g.Layers) - 1
+			if r.IntN(2) == 0 {
+				at = r.IntN(len(g.Layers))
+			}
+			from[i] = g.Layers[at].Name
 		}
 		if graph.Ops[l.Op].MaxInputs == 1 {
 			from = from[:1]
