@@ -226,6 +226,11 @@ func (cs *cases) networks() {
 		Layer("flatten", "f"), Layer("layer_norm", "n"), Layer("dense", "o", "units", 4))
 	cs.add("net sequence", []int{12, 3}, Layer("conv1d", "a", "filters", 8, "kernel", 3, "padding", "same", "activation", "gelu_tanh"), Layer("rms_norm", "n"), Layer("max_pool", "p", "kernel", 2),
 		Layer("conv1d", "b", "filters", 8, "kernel", 3, "dilation", 2, "groups", 8), Layer("flatten", "f"), Layer("activation", "t", "function", "tanh"), Layer("dense", "o", "units", 2))
+	for _, f := range []string{"relu", "leaky_relu", "tanh"} { // which a lowering may put off until after the pooling
+		cs.add("net pool after "+f, []int{6, 6, 2}, Layer("conv2d", "c", "filters", 3, "kernel", 3, "padding", "same", "activation", f), Layer("max_pool", "p", "kernel", 2),
+			Layer("activation", "a", "function", f), Layer("max_pool", "q", "kernel", 2, "stride", 1, "padding", "same"), Layer("flatten", "f"), Layer("dense", "o", "units", 2))
+		cs.add("net pool around "+f, []int{6, 6, 2}, Layer("activation", "a", "function", f), Layer("max_pool", "p", "kernel", 3, "stride", 1, "padding", "same"), Layer("add", "s", "inputs", "a p"))
+	}
 	outs := Over([]int{4, 4, 1}, Layer("conv2d", "c", "filters", 2, "kernel", 2), Layer("flatten", "f"), Layer("dense", "d", "units", 3), Layer("add", "s", "inputs", "f f"))
 	outs.Outputs = []string{"s", "c", "d", "f"}
 	*cs = append(*cs, Case{"net_many_outputs", outs})

@@ -66,7 +66,7 @@ func (l *Lowering) finish(layer *graph.Layer, y *Node) *Node {
 	if layer.Flag("use_bias", true) {
 		y = Add(y, row(l.param(layer, "bias"), y))
 	}
-	return Activation(layer.Text("activation", "linear"), y)
+	return Activation(l.activation(layer, "activation"), y)
 }
 
 // weight returns a layer's weight as float32, scaled where only the weight is quantised.
@@ -87,10 +87,15 @@ func pad(x *Node, before, after []int, value float64) *Node {
 	}
 	for a := range before {
 		parts := []*Node{x}
+		var head *Node
 		if before[a] > 0 {
-			parts = append([]*Node{fill(a+1, before[a])}, parts...)
+			head = fill(a+1, before[a])
+			parts = []*Node{head, x}
 		}
-		if after[a] > 0 {
+		switch {
+		case after[a] > 0 && after[a] == before[a]:
+			parts = append(parts, head)
+		case after[a] > 0:
 			parts = append(parts, fill(a+1, after[a]))
 		}
 		if len(parts) > 1 {

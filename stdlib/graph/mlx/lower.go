@@ -14,6 +14,7 @@ package mlx
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
@@ -32,6 +33,7 @@ type Lowering struct {
 	Masks  map[string]*Node // dropout masks by layer: 0 or 1/(1-rate), of the layer's shape; Train only
 	Stats  Values           // filled in by Forward when Train is set: the new running statistics of batch_norm layers
 	nodes  map[string]*Node
+	late   map[string]string // what layers apply instead of their activation: those that are put off, and max_pools after them
 }
 
 // Forward lowers the graph over its inputs ([batch, shape...] float32 by name) and returns its outputs in order. It panics
@@ -39,6 +41,7 @@ type Lowering struct {
 func (l *Lowering) Forward(inputs map[string]*Node) []*Node {
 	l.nodes = map[string]*Node{}
 	l.Stats = Values{}
+	l.late = putOff(l.Graph)
 	for _, in := range l.Graph.Inputs {
 		x := inputs[in.Name]
 		if in.Scale != 1 {
@@ -70,13 +73,13 @@ func (l *Lowering) layer(layer *graph.Layer) *Node {
 	case "conv1d_transpose", "conv2d_transpose":
 		return l.convTranspose(layer, x)
 	case "max_pool", "avg_pool":
-		return l.pool(layer, x)
+		return Activation(l.late[layer.Name], l.pool(layer, x))
 	case "global_max_pool", "global_avg_pool":
 		return globalPool(layer, x)
 	case "upsample":
 		return upsample(layer, x)
 	case "activation":
-		return Activation(layer.Text("function", ""), x)
+		return Activation(l.activation(layer, "function"), x)
 	case "dropout":
 		if mask := l.Masks[layer.Name]; l.Train && mask != nil {
 			return Mul(x, mask)
@@ -114,6 +117,35 @@ func (l *Lowering) layer(layer *graph.Layer) *Node {
 		return Concatenate(all, -1)
 	}
 	panic(fmt.Errorf("layer %q: no GoMLX lowering of op %q", layer.Name, layer.Op))
+}
+
+// putOff finds activations that only a max_pool takes, and says after which. relu and leaky_relu never fall, so the greatest of
+// what they give is what they give of the greatest, to the bit; after the pooling there is a fraction of it to compute.
+func putOff(g *graph.Graph) map[string]string {
+	takers := map[string][]*graph.Layer{}
+	for i := range g.Layers {
+		for _, in := range g.Layers[i].Inputs {
+			takers[in] = append(takers[in], &g.Layers[i])
+		}
+	}
+	late := map[string]string{}
+	for i := range g.Layers {
+		l := &g.Layers[i]
+		f := l.Text("activation", l.Text("function", ""))
+		if t := takers[l.Name]; (f == "relu" || f == "leaky_relu") && len(t) == 1 && t[0].Op == "max_pool" && !slices.Contains(g.Outputs, l.Name) {
+			late[t[0].Name] = f
+			late[l.Name] = "linear"
+		}
+	}
+	return late
+}
+
+// activation is the one that a layer applies itself; attr says where it stands.
+func (l *Lowering) activation(layer *graph.Layer, attr string) string {
+	if f, ok := l.late[layer.Name]; ok {
+		return f
+	}
+	return layer.Text(attr, "linear")
 }
 
 // param returns a parameter as float32, whatever it is stored in.
