@@ -10,7 +10,9 @@ import (
 	"mbuild.dev/mbuild/stdlib/eval/regression"
 	"mbuild.dev/mbuild/stdlib/model/layers"
 	"mbuild.dev/mbuild/stdlib/pass/cast"
+	"mbuild.dev/mbuild/stdlib/pass/fold"
 	"mbuild.dev/mbuild/stdlib/pass/prune"
+	prunechannels "mbuild.dev/mbuild/stdlib/pass/prune_channels"
 	"mbuild.dev/mbuild/stdlib/pass/quantize"
 	"mbuild.dev/mbuild/stdlib/step/exec"
 	"mbuild.dev/mbuild/stdlib/step/template"
@@ -27,6 +29,8 @@ func Kinds() []*executor.Kind {
 		layers.Kind,
 		supervised.Kind,
 		prune.Kind,
+		prunechannels.Kind,
+		fold.Kind,
 		quantize.Kind,
 		cast.Kind,
 		classification.Kind,

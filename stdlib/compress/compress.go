@@ -18,6 +18,10 @@ type Effect struct {
 	After  bundle.Counts `json:"after"`
 	Layers []LayerEffect `json:"layers"`
 	Note   string        `json:"note,omitempty"` // what the pass does not do for the target
+
+	// Operations for one example, where the pass changed them.
+	FLOPsBefore int64 `json:"flops_before,omitempty"`
+	FLOPsAfter  int64 `json:"flops_after,omitempty"`
 }
 
 // LayerEffect is what a pass changed in one layer.
@@ -34,6 +38,14 @@ func EffectOf(before, after *bundle.Model, note string) Effect {
 		if len(after.Params[l.Name]) > 0 {
 			e.Layers = append(e.Layers, LayerEffect{l.Name, before.Count(l.Name), after.Count(l.Name)})
 		}
+	}
+	for _, l := range before.Graph.Layers {
+		if len(before.Params[l.Name]) > 0 && after.Graph.Layer(l.Name) == nil {
+			e.Layers = append(e.Layers, LayerEffect{l.Name, before.Count(l.Name), bundle.Counts{}})
+		}
+	}
+	if before.Info.FLOPs != after.Info.FLOPs {
+		e.FLOPsBefore, e.FLOPsAfter = before.Info.FLOPs, after.Info.FLOPs
 	}
 	return e
 }
@@ -57,7 +69,7 @@ type weight struct {
 	abs   float32
 }
 
-// Prune sets the smallest weights of the dense layers to zero (magnitude pruning; Han et al. 2015): floor(sparsity n) of all
+// Prune sets the smallest weights of dense layers and convolutions to zero (magnitude pruning; Han et al. 2015): floor(sparsity n) of all
 // layers together, or of each. Of equal magnitudes the one that comes first, by layer in the order of the graph and then by
 // index, goes first. Biases and norms stay. The result keeps its shape and size: zeros save nothing until something packs them.
 func Prune(m *bundle.Model, sparsity float64, global bool) (*bundle.Model, error) {
@@ -96,8 +108,8 @@ func zero(m *bundle.Model, ws []weight, sparsity float64) {
 	}
 }
 
-// Quantize stores the weights of dense layers as int8, symmetric, with a scale for each output column: scale = max|w| / 127,
-// q = round(w / scale), halves to even. A column of zeros gets scale 1.
+// Quantize stores the weights of dense layers and convolutions as int8, symmetric, with a scale for each output: scale = max|w| / 127,
+// q = round(w / scale), halves to even. An output whose weights are all zero gets scale 1.
 func Quantize(m *bundle.Model, scheme string, skip []string) (*bundle.Model, error) {
 	out := copyModel(m)
 	done := 0

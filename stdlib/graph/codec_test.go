@@ -53,7 +53,7 @@ func TestDecodeErrors(t *testing.T) {
 		inputs + `"layers":[{"name":"a","op":"flatten"}]} {}`:                                                                      "there is more after it",
 		inputs + `"layers":[{"name":"a","op":"dense","attrs":{"units":1e999}}]}`:                                                   `layer "a"`,
 		inputs + `"layers":[{"name":"a","op":"dense","attrs":{"units":0}}]}`:                                                       "units of at least 1",
-		inputs + `"layers":[{"name":"a","op":"flatten","inputs":["a"]}]}`:                                                          "come before it",
+		inputs + `"layers":[{"name":"a","op":"flatten","inputs":["b"]}]}`:                                                          "come before it",
 		`{"inputs":[{"name":"x","shape":[9223372036854775807,2],"dtype":"F32","scale":1}],"layers":[{"name":"a","op":"flatten"}]}`: "at most 2^40",
 	} {
 		if _, _, err := Decode([]byte(src)); err == nil || !strings.Contains(err.Error(), want) {
@@ -78,6 +78,13 @@ func FuzzDecode(f *testing.F) {
 	g := over([]int{2, 2}, layer("flatten", "f"), layer("dense", "a", "units", 2), layer("reshape", "r", "shape", []any{int64(-1)}), layer("concat", "c", "inputs", "a r"))
 	enc, err := g.Encode()
 	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(enc)
+	conv := over([]int{6, 5, 2}, layer("conv2d", "c", "filters", 4, "kernel", []any{int64(3), int64(2)}, "padding", "same", "groups", 2, "stride", 2, "dilation", 3),
+		layer("max_pool", "p", "kernel", 3, "stride", 1, "pads", []any{int64(1), int64(2), int64(0), int64(2)}), layer("conv2d_transpose", "t", "filters", 2, "kernel", 3, "stride", 2, "output_padding", 1),
+		layer("upsample", "u", "factor", 2, "mode", "bilinear"), layer("group_norm", "g", "groups", 2), layer("multiply", "m", "inputs", "g g"), layer("global_avg_pool", "o"))
+	if enc, err = conv.Encode(); err != nil {
 		f.Fatal(err)
 	}
 	f.Add(enc)

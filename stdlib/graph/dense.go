@@ -27,11 +27,8 @@ func inferDense(l *Layer, li *LayerInfo) error {
 	if err := known("init", init, Inits); err != nil {
 		return err
 	}
-	if !bounded([]int{in, units}) {
-		return &Error{Needs: "a weight of at most 2^40 elements", Got: fmt.Sprintf("it has %d inputs and %d units", in, units)}
-	}
 	li.Out = []int{units}
-	li.FLOPs = 2 * int64(in) * int64(units)
+	li.FLOPs = product(2, in, units)
 	li.Params = []Param{{Name: "weight", Shape: []int{in, units}, DType: F32, Trainable: true, Init: Init{Kind: init, FanIn: in, FanOut: units}}}
 	if l.Flag("use_bias", true) {
 		li.Params = append(li.Params, Param{Name: "bias", Shape: []int{units}, DType: F32, Trainable: true, Init: Init{Kind: "zeros"}})

@@ -12,6 +12,7 @@ import "fmt"
 //	linear      x
 //	relu        max(x, 0)
 //	gelu        x/2 (1 + erf(x/sqrt 2)), the exact one (Hendrycks and Gimpel 2016)
+//	gelu_tanh   x sigmoid(2 sqrt(2/pi) (x + 0.044715 x^3)), which is x/2 (1 + tanh(..)) of the same paper
 //	tanh
 //	sigmoid     1/(1 + e^-x)
 //	silu        x sigmoid(x)
@@ -19,7 +20,7 @@ import "fmt"
 //	leaky_relu  x above 0, 0.01 x below
 //	softplus    log(1 + e^x)
 //	softmax     e^x / sum e^x
-var Activations = []string{"linear", "relu", "gelu", "tanh", "sigmoid", "silu", "elu", "leaky_relu", "softplus", "softmax"}
+var Activations = []string{"linear", "relu", "gelu", "gelu_tanh", "tanh", "sigmoid", "silu", "elu", "leaky_relu", "softplus", "softmax"}
 
 func inferActivation(l *Layer, li *LayerInfo) error {
 	if err := known("function", l.Text("function", ""), Activations); err != nil {

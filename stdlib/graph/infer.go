@@ -3,7 +3,9 @@ package graph
 import (
 	"fmt"
 	"maps"
+	"math/big"
 	"slices"
+	"strings"
 )
 
 // Info is what follows from a Graph.
@@ -72,7 +74,31 @@ func Infer(g *Graph) (*Info, error) {
 			return nil, &Error{Needs: "each output once", Got: fmt.Sprintf("%q is named twice", out)}
 		}
 	}
-	return info, nil
+	return info, read(g)
+}
+
+// read checks that everything is read by somebody: an input or a layer that is not is a mistake in the layers after it.
+func read(g *Graph) error {
+	seen := map[string]bool{}
+	for _, out := range g.Outputs {
+		seen[out] = true
+	}
+	for i := range g.Layers {
+		for _, in := range g.Layers[i].Inputs {
+			seen[in] = true
+		}
+	}
+	for i := range g.Inputs {
+		if in := g.Inputs[i].Name; !seen[in] {
+			return &Error{Input: in, Needs: "a layer that takes it", Got: "none does", Fix: "name it in the inputs of a layer, or leave it out"}
+		}
+	}
+	for i := range g.Layers {
+		if l := &g.Layers[i]; !seen[l.Name] {
+			return &Error{Layer: l.Name, Op: l.Op, Needs: "a layer that takes it", Got: "none does, and it is no output", Fix: "name it in the inputs of a layer, or leave it out"}
+		}
+	}
+	return nil
 }
 
 // name checks the name of an input or a layer.
@@ -124,6 +150,9 @@ func (info *Info) layer(g *Graph, i int) error {
 	if err == nil && !bounded(li.Out) {
 		err = &Error{Needs: "an output of at most 2^40 elements", Got: "it gives " + ShapeText(li.Out)}
 	}
+	if err == nil {
+		err = info.room(li.Params)
+	}
 	if err != nil {
 		if e, ok := err.(*Error); ok {
 			e.Layer, e.Op = l.Name, l.Op
@@ -135,7 +164,9 @@ func (info *Info) layer(g *Graph, i int) error {
 	}
 	li.Params = stored(l, li.Params)
 	info.Shapes[l.Name], info.DTypes[l.Name], info.Layers[l.Name] = li.Out, li.DType, li
-	info.FLOPs += li.FLOPs
+	if info.FLOPs += li.FLOPs; info.FLOPs >= huge {
+		return &Error{Layer: l.Name, Op: l.Op, Needs: "a model of less than 2^60 operations an example", Got: "it has more up to here"}
+	}
 	for _, p := range li.Params {
 		n := int64(Size(p.Shape))
 		info.Parameters += n
@@ -143,6 +174,25 @@ func (info *Info) layer(g *Graph, i int) error {
 		if p.Trainable {
 			info.Trainable += n
 		}
+	}
+	return nil
+}
+
+// maxParameters bounds the parameters of a model: 400 GB in float32.
+const maxParameters = 100_000_000_000
+
+// room checks that a layer's parameters fit into a model, before anything multiplies their dimensions.
+func (info *Info) room(params []Param) error {
+	total := big.NewInt(info.Parameters)
+	for _, p := range params {
+		n := big.NewInt(1)
+		for _, d := range p.Shape {
+			n.Mul(n, big.NewInt(int64(d)))
+		}
+		total.Add(total, n)
+	}
+	if total.Cmp(big.NewInt(maxParameters)) > 0 {
+		return &Error{Needs: fmt.Sprintf("a model of at most %d parameters", maxParameters), Got: fmt.Sprintf("with this layer it has %d", total)}
 	}
 	return nil
 }
@@ -180,25 +230,56 @@ func (info *Info) fit(g *Graph, i int, li *LayerInfo) error {
 		if t := info.DTypes[in]; t != takes {
 			return &Error{Needs: fmt.Sprintf("inputs of type %s", takes), Got: fmt.Sprintf("%q gives %s", in, t)}
 		}
-		if op.Rank > 0 && len(shape)+1 != op.Rank {
-			return rank(op.Rank, in, shape)
+		if r := len(shape) + 1; op.Rank > 0 && (r < op.Rank || r > max(op.Rank, op.MaxRank)) {
+			return rank(op, in, shape)
 		}
 		li.In = append(li.In, shape)
 	}
 	return nil
 }
 
+// missing says what is wrong with an input that is nowhere before the i-th layer.
 func missing(g *Graph, i int, in string) error {
+	if path := cycle(g, g.Layers[i].Name, in); path != nil {
+		return &Error{Needs: "inputs that do not depend on it", Got: "there is a cycle: " + quoted(append([]string{g.Layers[i].Name}, path...), " takes "), Fix: "leave one of these inputs out"}
+	}
 	e := &Error{Needs: "inputs that come before it", Got: fmt.Sprintf("there is no layer or input %q before it", in)}
-	if slices.ContainsFunc(g.Layers[i:], func(l Layer) bool { return l.Name == in }) {
+	if g.Layer(in) != nil {
 		e.Fix = fmt.Sprintf("move %q before it", in)
 	}
 	return e
 }
 
-func rank(want int, in string, shape []int) error {
-	e := &Error{Needs: fmt.Sprintf("rank %d", want), Got: fmt.Sprintf("%q gives %s", in, ShapeText(shape))}
-	if len(shape)+1 > want && want == 2 {
+// cycle is how the inputs of a layer, and theirs, lead to the layer called goal; nil when they do not.
+func cycle(g *Graph, goal, from string) []string {
+	byName := map[string]*Layer{}
+	for i := range g.Layers {
+		byName[g.Layers[i].Name] = &g.Layers[i]
+	}
+	seen := map[string]bool{}
+	var walk func(at string) []string
+	walk = func(at string) []string {
+		if at == goal {
+			return []string{at}
+		}
+		l := byName[at]
+		if l == nil || seen[at] {
+			return nil
+		}
+		seen[at] = true
+		for _, in := range l.Inputs {
+			if path := walk(in); path != nil {
+				return append([]string{at}, path...)
+			}
+		}
+		return nil
+	}
+	return walk(from)
+}
+
+func rank(op *Op, in string, shape []int) error {
+	e := &Error{Needs: op.ranks(), Got: fmt.Sprintf("%q gives %s", in, ShapeText(shape))}
+	if len(shape)+1 > op.Rank && op.Rank == 2 {
 		e.Fix = `add a layer "flatten" before it`
 	} else {
 		e.Fix = `add a layer "reshape" before it`
@@ -236,4 +317,12 @@ func stored(l *Layer, params []Param) []Param {
 		}
 	}
 	return out
+}
+
+func quoted(names []string, between string) string {
+	out := make([]string, len(names))
+	for i, n := range names {
+		out[i] = fmt.Sprintf("%q", n)
+	}
+	return strings.Join(out, between)
 }

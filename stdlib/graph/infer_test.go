@@ -137,7 +137,14 @@ func TestInferErrors(t *testing.T) {
 		{over([]int{4}, layer("dense", "a", "units", 1, "z", 1, "b", 1)), `layer "dense" "a" needs attributes of its type, but dense has no attribute "b"`},
 		{over([]int{4}, layer("dense", "a", "units", 1, "activation", "rleu")), `needs a known activation, but it has "rleu": take one of ["linear" "relu"`},
 		{over([]int{4}, layer("dense", "a", "units", 1, "init", "x")), `needs a known init, but it has "x": take one of ["glorot_uniform"`},
-		{over([]int{1 << 35}, layer("dense", "a", "units", 1<<35)), `needs a weight of at most 2^40 elements, but it has 34359738368 inputs`},
+		{over([]int{1 << 35}, layer("dense", "a", "units", 1<<35)), `layer "dense" "a" needs a model of at most 100000000000 parameters, but with this layer it has 1180591620751771041792`},
+		{over([]int{4}, layer("flatten", "a", "inputs", "a")), `layer "flatten" "a" needs inputs that do not depend on it, but there is a cycle: "a" takes "a"`},
+		{over([]int{4}, layer("add", "a", "inputs", "x c"), layer("flatten", "b", "inputs", "a"), layer("flatten", "c", "inputs", "b")),
+			`there is a cycle: "a" takes "c" takes "b" takes "a": leave one of these inputs out`},
+		{bad(func(g *Graph) { g.Inputs = append(g.Inputs, Input{Name: "y", Shape: []int{2}, DType: F32, Scale: 1}) }),
+			`input "y" needs a layer that takes it, but none does: name it in the inputs of a layer, or leave it out`},
+		{over([]int{4}, layer("flatten", "a"), layer("flatten", "b", "inputs", "x")), `layer "flatten" "a" needs a layer that takes it, but none does, and it is no output`},
+		{over([]int{1000}, layer("dense", "a", "units", 1_000_000_000)), `layer "dense" "a" needs a model of at most 100000000000 parameters, but with this layer it has 1001000000000`},
 		{over([]int{4}, layer("activation", "a")), `layer "activation" "a" needs a known function, but it has ""`},
 		{over([]int{4}, layer("dropout", "a", "rate", 1)), `needs a rate from 0 to below 1, but it has 1`},
 		{over([]int{4}, layer("dropout", "a", "rate", math.NaN())), `needs a rate from 0 to below 1, but it has NaN`},
@@ -155,7 +162,7 @@ func TestInferErrors(t *testing.T) {
 		{over([]int{4}, layer("add", "s")), `layer "add" "s" needs at least 2 inputs, but it has 1`},
 		{over([]int{4}, layer("flatten", "s", "inputs", "x x")), `layer "flatten" "s" needs one input, but it has 2`},
 		{over([]int{4}, layer("flatten", "a", "inputs", "y")), `needs inputs that come before it, but there is no layer or input "y" before it`},
-		{over([]int{4}, layer("flatten", "a", "inputs", "b"), layer("flatten", "b")), `before it: move "b" before it`},
+		{over([]int{4}, layer("flatten", "a", "inputs", "b"), layer("flatten", "b", "inputs", "x")), `before it: move "b" before it`},
 		{over([]int{4}, layer("flaten", "a")), `there is no layer type "flaten"`},
 		{over([]int{4}, layer("flatten", "x")), `the model needs layers and inputs with names of their own, but the name "x" is used twice`},
 		{over([]int{4}, layer("flatten", "../x")), `there is "../x"`},
@@ -195,8 +202,14 @@ func TestInferErrors(t *testing.T) {
 func TestOpsRows(t *testing.T) {
 	least := map[string]Layer{
 		"dense": layer("dense", "l", "units", 3), "activation": layer("activation", "l", "function", "tanh"), "dropout": layer("dropout", "l"),
-		"batch_norm": layer("batch_norm", "l"), "layer_norm": layer("layer_norm", "l"), "flatten": layer("flatten", "l"),
-		"reshape": layer("reshape", "l", "shape", []any{int64(-1)}), "add": layer("add", "l", "inputs", "x x"), "concat": layer("concat", "l", "inputs", "x x"),
+		"batch_norm": layer("batch_norm", "l"), "layer_norm": layer("layer_norm", "l"), "rms_norm": layer("rms_norm", "l"), "group_norm": layer("group_norm", "l", "groups", 2),
+		"flatten": layer("flatten", "l"), "reshape": layer("reshape", "l", "shape", []any{int64(-1)}),
+		"add": layer("add", "l", "inputs", "x x"), "multiply": layer("multiply", "l", "inputs", "x x"), "concat": layer("concat", "l", "inputs", "x x"),
+		"upsample": layer("upsample", "l", "factor", 2), "global_avg_pool": layer("global_avg_pool", "l"), "global_max_pool": layer("global_max_pool", "l"),
+		"max_pool": layer("max_pool", "l", "kernel", 2), "avg_pool": layer("avg_pool", "l", "kernel", 2),
+	}
+	for _, op := range []string{"conv1d", "conv2d", "conv1d_transpose", "conv2d_transpose"} {
+		least[op] = layer(op, "l", "filters", 3, "kernel", 2)
 	}
 	for name, op := range Ops {
 		l, ok := least[name]
@@ -204,17 +217,24 @@ func TestOpsRows(t *testing.T) {
 			t.Errorf("no test layer for op %q", name)
 			continue
 		}
-		info, err := Infer(over([]int{4}, l))
+		shape := []int{4}
+		for len(shape)+1 < op.Rank {
+			shape = append([]int{3}, shape...)
+		}
+		info, err := Infer(over(shape, l))
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		i := slices.IndexFunc(info.Layers["l"].Params, func(p Param) bool { return p.Name == "weight" && len(p.Shape) == 2 && p.DType == F32 })
-		if op.Quantizable != (i >= 0) {
-			t.Errorf("%s: Quantizable is %v, and a weight [in, out] is %v", name, op.Quantizable, i >= 0)
+		out := info.Layers["l"].Out
+		columns := slices.ContainsFunc(info.Layers["l"].Params, func(p Param) bool {
+			return p.Name == "weight" && p.DType == F32 && p.Shape[len(p.Shape)-1] == out[len(out)-1]
+		})
+		if op.Quantizable && !columns {
+			t.Errorf("%s: Quantizable, but there is no weight [.., out]", name)
 		}
 		for _, a := range op.Attrs {
-			if !slices.Contains([]Attr{Whole, Number, Text, Flag, Wholes}, a) {
+			if !slices.Contains([]Attr{Whole, Number, Text, Flag, Wholes, Extents}, a) {
 				t.Errorf("%s: unknown attribute type %q", name, a)
 			}
 		}

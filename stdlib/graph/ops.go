@@ -8,7 +8,7 @@ import (
 // Op is a row of the table of operations.
 type Op struct {
 	MinInputs, MaxInputs int             // MaxInputs 0: any number
-	Rank                 int             // rank that inputs must have, the batch dimension counted; 0: any
+	Rank, MaxRank        int             // ranks that inputs may have, the batch dimension counted; Rank 0: any; MaxRank 0: Rank alone
 	Takes                DType           // type that inputs must have; "" is F32
 	Attrs                map[string]Attr // all that a layer may have
 
@@ -16,7 +16,7 @@ type Op struct {
 	// *Error without layer and op; without Got too, where what the first input gives is what does not fit.
 	Infer func(*Layer, *LayerInfo) error
 
-	// Quantizable says that the parameter "weight" ([in, out], float32) may be quantised.
+	// Quantizable says that the parameter "weight" ([.., out], float32) may be quantised.
 	Quantizable bool
 }
 
@@ -30,6 +30,8 @@ const (
 	Text   Attr = "a string"
 	Flag   Attr = "true or false"
 	Wholes Attr = "a list of whole numbers"
+
+	Extents Attr = "a whole number, or a list of one an axis"
 )
 
 // Ops is the table of operations by name. One family of ops is one file, which says what each computes.
@@ -37,18 +39,56 @@ var Ops = map[string]*Op{
 	// dense.go
 	"dense": {MinInputs: 1, MaxInputs: 1, Rank: 2, Infer: inferDense, Quantizable: true,
 		Attrs: map[string]Attr{"units": Whole, "activation": Text, "use_bias": Flag, "init": Text}},
+	// conv.go
+	"conv1d":           {MinInputs: 1, MaxInputs: 1, Rank: 3, Infer: inferConv, Quantizable: true, Attrs: convAttrs("dilation", "groups")},
+	"conv2d":           {MinInputs: 1, MaxInputs: 1, Rank: 4, Infer: inferConv, Quantizable: true, Attrs: convAttrs("dilation", "groups")},
+	"conv1d_transpose": {MinInputs: 1, MaxInputs: 1, Rank: 3, Infer: inferConv, Attrs: convAttrs("dilation", "output_padding")},
+	"conv2d_transpose": {MinInputs: 1, MaxInputs: 1, Rank: 4, Infer: inferConv, Attrs: convAttrs("dilation", "output_padding")},
+	// pool.go
+	"max_pool":        {MinInputs: 1, MaxInputs: 1, Rank: 3, MaxRank: 4, Infer: inferPool, Attrs: windowAttrs()},
+	"avg_pool":        {MinInputs: 1, MaxInputs: 1, Rank: 3, MaxRank: 4, Infer: inferPool, Attrs: windowAttrs()},
+	"global_max_pool": {MinInputs: 1, MaxInputs: 1, Rank: 3, MaxRank: 4, Infer: inferGlobalPool},
+	"global_avg_pool": {MinInputs: 1, MaxInputs: 1, Rank: 3, MaxRank: 4, Infer: inferGlobalPool},
+	"upsample":        {MinInputs: 1, MaxInputs: 1, Rank: 3, MaxRank: 4, Infer: inferUpsample, Attrs: map[string]Attr{"factor": Extents, "mode": Text}},
 	// elementwise.go
 	"activation": {MinInputs: 1, MaxInputs: 1, Infer: inferActivation, Attrs: map[string]Attr{"function": Text}},
 	"dropout":    {MinInputs: 1, MaxInputs: 1, Infer: inferDropout, Attrs: map[string]Attr{"rate": Number}},
 	// norm.go
 	"batch_norm": {MinInputs: 1, MaxInputs: 1, Infer: inferNorm, Attrs: map[string]Attr{"momentum": Number, "epsilon": Number}},
 	"layer_norm": {MinInputs: 1, MaxInputs: 1, Infer: inferNorm, Attrs: map[string]Attr{"epsilon": Number}},
+	"group_norm": {MinInputs: 1, MaxInputs: 1, Infer: inferNorm, Attrs: map[string]Attr{"groups": Whole, "epsilon": Number}},
+	"rms_norm":   {MinInputs: 1, MaxInputs: 1, Infer: inferNorm, Attrs: map[string]Attr{"epsilon": Number}},
 	// shape.go
 	"flatten": {MinInputs: 1, MaxInputs: 1, Infer: inferFlatten},
 	"reshape": {MinInputs: 1, MaxInputs: 1, Infer: inferReshape, Attrs: map[string]Attr{"shape": Wholes}},
 	// join.go
-	"add":    {MinInputs: 2, Infer: inferAdd},
-	"concat": {MinInputs: 2, Infer: inferConcat},
+	"add":      {MinInputs: 2, Infer: inferAdd},
+	"multiply": {MinInputs: 2, Infer: inferMultiply},
+	"concat":   {MinInputs: 2, Infer: inferConcat},
+}
+
+func windowAttrs() map[string]Attr {
+	return map[string]Attr{"kernel": Extents, "stride": Extents, "padding": Text, "pads": Wholes}
+}
+
+func convAttrs(more ...string) map[string]Attr {
+	attrs := windowAttrs()
+	attrs["filters"], attrs["activation"], attrs["use_bias"], attrs["init"] = Whole, Text, Flag, Text
+	for _, name := range more {
+		attrs[name] = Extents
+		if name == "groups" {
+			attrs[name] = Whole
+		}
+	}
+	return attrs
+}
+
+// ranks says which ranks inputs may have.
+func (o *Op) ranks() string {
+	if o.MaxRank > o.Rank {
+		return fmt.Sprintf("rank %d to %d", o.Rank, o.MaxRank)
+	}
+	return fmt.Sprintf("rank %d", o.Rank)
 }
 
 func (o *Op) inputsText() string {
@@ -67,7 +107,7 @@ func (o *Op) inputsText() string {
 func (a Attr) holds(v any) bool {
 	switch v := v.(type) {
 	case int64, uint64:
-		return a == Whole || a == Number
+		return a == Whole || a == Number || a == Extents
 	case float64:
 		return a == Number
 	case string:
@@ -75,7 +115,7 @@ func (a Attr) holds(v any) bool {
 	case bool:
 		return a == Flag
 	case []any:
-		return a == Wholes && !slices.ContainsFunc(v, func(e any) bool { return !Whole.holds(e) })
+		return (a == Wholes || a == Extents) && !slices.ContainsFunc(v, func(e any) bool { return !Whole.holds(e) })
 	}
 	return false
 }

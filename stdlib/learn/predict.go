@@ -10,7 +10,7 @@ import (
 	lower "mbuild.dev/mbuild/stdlib/graph/mlx"
 )
 
-// Chunk is how many rows Predict gives the model at once. A dynamically quantised layer takes one scale for all rows of a
+// Chunk is how many rows Predict gives the model at once, or fewer where that takes much memory (chunk.go). A dynamically quantised layer takes one scale for all rows of a
 // chunk, so the number is part of what it computes.
 const Chunk = 1024
 
@@ -27,11 +27,15 @@ func Predict(ctx context.Context, s *mlx.Session, m *bundle.Model, features []fl
 	}
 	defer p.Close()
 	var out []float32
-	for at := 0; at < rows; at += Chunk {
+	info, err := graph.Infer(m.Graph)
+	if err != nil {
+		return nil, err
+	}
+	for at, step := 0, chunk(info); at < rows; at += step {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		n := min(Chunk, rows-at)
+		n := min(step, rows-at)
 		y, err := p.Forward(n, map[string][]float32{in.Name: features[at*width : (at+n)*width]})
 		if err != nil {
 			return nil, err

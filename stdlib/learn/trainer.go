@@ -468,11 +468,11 @@ func (t *Trainer) Evaluate(ctx context.Context, d *dataset.Data) (Metrics, error
 	sub := *t
 	sub.data = d
 	m := Metrics{}
-	for at := 0; at < d.Rows; at += Chunk {
+	for at, step := 0, chunk(t.info); at < d.Rows; at += step {
 		if err := ctx.Err(); err != nil {
 			return Metrics{}, err
 		}
-		rows := make([]int, min(Chunk, d.Rows-at))
+		rows := make([]int, min(step, d.Rows-at))
 		for i := range rows {
 			rows[i] = at + i
 		}

@@ -46,6 +46,9 @@ func Run(f func(job *executor.Job, m *bundle.Model) (out *bundle.Model, note str
 		job.Metrics["parameters"] = float64(e.After.Parameters)
 		job.Metrics["nonzeros_before"], job.Metrics["nonzeros"] = float64(e.Before.NonZeros), float64(e.After.NonZeros)
 		job.Metrics["bytes_before"], job.Metrics["bytes"] = float64(e.Before.Bytes), float64(e.After.Bytes)
+		if e.FLOPsBefore != e.FLOPsAfter {
+			job.Metrics["flops_before"], job.Metrics["flops"] = float64(e.FLOPsBefore), float64(e.FLOPsAfter)
+		}
 		enc, err := json.MarshalIndent(e, "", "  ")
 		if err != nil {
 			return err

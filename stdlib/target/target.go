@@ -22,7 +22,7 @@ import (
 func Kind(typ string, table *schema.Kind, mediaType string, encode func(*bundle.Model) ([]byte, error), unsupported map[string]string) *executor.Kind {
 	return &executor.Kind{
 		Kind: planner.Kind{
-			Family: "target", Type: typ, Version: 1, Schema: table, Determinism: planner.Bitwise,
+			Family: "target", Type: typ, Version: table.Version, Schema: table, Determinism: planner.Bitwise,
 			Outputs: []planner.Output{{Name: "artifact", Type: "artifact", MediaType: mediaType}},
 			Lower:   func(l *planner.Lowering) hcl.Diagnostics { return lowerBlock(l, mediaType, unsupported) },
 		},

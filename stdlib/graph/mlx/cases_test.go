@@ -1,12 +1,15 @@
 package mlx
 
 import (
+	"cmp"
 	"math"
+	"os"
 	"testing"
 
 	"mbuild.dev/mbuild/executor/mlx"
 	"mbuild.dev/mbuild/stdlib/artifact/bundle"
 	"mbuild.dev/mbuild/stdlib/graph"
+	"mbuild.dev/mbuild/stdlib/graph/graphtest"
 )
 
 // A sample is a model with weights, and rows to put through it.
@@ -73,6 +76,9 @@ func samples(t testing.TB) []sample {
 	g := &graph.Graph{Inputs: []graph.Input{{Name: "p", Shape: []int{4}, DType: graph.F32, Scale: 1.0 / 16, Shift: -0.5}, {Name: "q", Shape: []int{3}, DType: graph.F32, Scale: 1, Shift: 2}},
 		Layers:  []graph.Layer{join("concat", "c", "q", "p"), dense("a", 2), {Name: "b", Op: "dense", Inputs: []string{"p"}, Attrs: map[string]any{"units": int64(2)}, Quant: graph.DynamicInt8}},
 		Outputs: []string{"b", "a", "c"}}
+	for _, c := range graphtest.Cases() {
+		all = append(all, fill(t, c.Name, 3, c.Graph))
+	}
 	return append(all, fill(t, "two inputs, three outputs", 6, g))
 }
 
@@ -128,8 +134,9 @@ func random(t testing.TB, r *mlx.Random, p graph.Param) *bundle.Tensor {
 	return out
 }
 
+// session opens the backend that MBUILD_TEST_BACKEND names, or the Go one: the whole suite runs on any.
 func session(t testing.TB) *mlx.Session {
-	s, err := mlx.Open(mlx.Go)
+	s, err := mlx.Open(cmp.Or(os.Getenv("MBUILD_TEST_BACKEND"), mlx.Go))
 	if err != nil {
 		t.Fatal(err)
 	}

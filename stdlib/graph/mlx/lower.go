@@ -14,6 +14,7 @@ package mlx
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
@@ -32,6 +33,7 @@ type Lowering struct {
 	Masks  map[string]*Node // dropout masks by layer: 0 or 1/(1-rate), of the layer's shape; Train only
 	Stats  Values           // filled in by Forward when Train is set: the new running statistics of batch_norm layers
 	nodes  map[string]*Node
+	late   map[string]string // what layers apply instead of their activation: those that are put off, and max_pools after them
 }
 
 // Forward lowers the graph over its inputs ([batch, shape...] float32 by name) and returns its outputs in order. It panics
@@ -39,6 +41,7 @@ type Lowering struct {
 func (l *Lowering) Forward(inputs map[string]*Node) []*Node {
 	l.nodes = map[string]*Node{}
 	l.Stats = Values{}
+	l.late = putOff(l.Graph)
 	for _, in := range l.Graph.Inputs {
 		x := inputs[in.Name]
 		if in.Scale != 1 {
@@ -65,8 +68,18 @@ func (l *Lowering) layer(layer *graph.Layer) *Node {
 	switch layer.Op {
 	case "dense":
 		return l.dense(layer, x)
+	case "conv1d", "conv2d":
+		return l.conv(layer, x)
+	case "conv1d_transpose", "conv2d_transpose":
+		return l.convTranspose(layer, x)
+	case "max_pool", "avg_pool":
+		return Activation(l.late[layer.Name], l.pool(layer, x))
+	case "global_max_pool", "global_avg_pool":
+		return globalPool(layer, x)
+	case "upsample":
+		return upsample(layer, x)
 	case "activation":
-		return Activation(layer.Text("function", ""), x)
+		return Activation(l.activation(layer, "function"), x)
 	case "dropout":
 		if mask := l.Masks[layer.Name]; l.Train && mask != nil {
 			return Mul(x, mask)
@@ -75,11 +88,13 @@ func (l *Lowering) layer(layer *graph.Layer) *Node {
 	case "batch_norm":
 		return l.batchNorm(layer, x)
 	case "layer_norm":
-		last := x.Rank() - 1
-		mean := ReduceAndKeep(x, ReduceMean, last)
-		centred := Sub(x, mean)
-		variance := ReduceAndKeep(Square(centred), ReduceMean, last)
-		return l.affine(layer, Div(centred, Sqrt(AddScalar(variance, layer.Float("epsilon", 1e-5)))))
+		return l.affine(layer, normal(x, layer.Float("epsilon", 1e-5), x.Rank()-1))
+	case "group_norm":
+		return l.groupNorm(layer, x)
+	case "rms_norm":
+		square := ReduceAndKeep(Square(x), ReduceMean, x.Rank()-1)
+		y := Div(x, Sqrt(AddScalar(square, layer.Float("epsilon", 1e-5))))
+		return Mul(y, row(l.param(layer, "gamma"), y))
 	case "flatten":
 		return Reshape(x, x.Shape().Dimensions[0], -1)
 	case "reshape":
@@ -87,6 +102,11 @@ func (l *Lowering) layer(layer *graph.Layer) *Node {
 	case "add":
 		for _, in := range layer.Inputs[1:] {
 			x = Add(x, l.nodes[in])
+		}
+		return x
+	case "multiply":
+		for _, in := range layer.Inputs[1:] {
+			x = Mul(x, l.nodes[in])
 		}
 		return x
 	case "concat":
@@ -99,6 +119,35 @@ func (l *Lowering) layer(layer *graph.Layer) *Node {
 	panic(fmt.Errorf("layer %q: no GoMLX lowering of op %q", layer.Name, layer.Op))
 }
 
+// putOff finds activations that only a max_pool takes, and says after which. relu and leaky_relu never fall, so the greatest of
+// what they give is what they give of the greatest, to the bit; after the pooling there is a fraction of it to compute.
+func putOff(g *graph.Graph) map[string]string {
+	takers := map[string][]*graph.Layer{}
+	for i := range g.Layers {
+		for _, in := range g.Layers[i].Inputs {
+			takers[in] = append(takers[in], &g.Layers[i])
+		}
+	}
+	late := map[string]string{}
+	for i := range g.Layers {
+		l := &g.Layers[i]
+		f := l.Text("activation", l.Text("function", ""))
+		if t := takers[l.Name]; (f == "relu" || f == "leaky_relu") && len(t) == 1 && t[0].Op == "max_pool" && !slices.Contains(g.Outputs, l.Name) {
+			late[t[0].Name] = f
+			late[l.Name] = "linear"
+		}
+	}
+	return late
+}
+
+// activation is the one that a layer applies itself; attr says where it stands.
+func (l *Lowering) activation(layer *graph.Layer, attr string) string {
+	if f, ok := l.late[layer.Name]; ok {
+		return f
+	}
+	return layer.Text(attr, "linear")
+}
+
 // param returns a parameter as float32, whatever it is stored in.
 func (l *Lowering) param(layer *graph.Layer, name string) *Node {
 	p := l.Params[layer.Name][name]
@@ -109,26 +158,19 @@ func (l *Lowering) param(layer *graph.Layer, name string) *Node {
 }
 
 func (l *Lowering) dense(layer *graph.Layer, x *Node) *Node {
-	var y *Node
-	switch layer.Quant {
-	case graph.DynamicInt8:
-		y = l.dynamicInt8(layer, x)
-	case graph.WeightOnlyInt8:
-		scale := ExpandDims(l.param(layer, "weight_scale"), 0)
-		y = MatMul(x, Mul(l.param(layer, "weight"), BroadcastToDims(scale, l.Params[layer.Name]["weight"].Shape().Dimensions...)))
-	default:
-		y = MatMul(x, l.param(layer, "weight"))
+	if layer.Quant == graph.DynamicInt8 {
+		q, scale := l.quantize(layer, x)
+		y := integerMatMul(q, l.weight(layer))
+		return l.finish(layer, Mul(y, row(scale, y)))
 	}
-	if layer.Flag("use_bias", true) {
-		y = Add(y, row(l.param(layer, "bias"), y))
-	}
-	return Activation(layer.Text("activation", "linear"), y)
+	return l.finish(layer, MatMul(x, l.weight(layer)))
 }
 
-// dynamicInt8 is DynamicQuantizeLinear and MatMulInteger of ONNX: the input is quantised to uint8 with one scale and zero
-// point for the whole tensor, whose range always includes zero; weights are int8 with a scale for each column. The float
-// operations are those of ONNX in its order, so that results agree to the bit.
-func (l *Lowering) dynamicInt8(layer *graph.Layer, x *Node) *Node {
+// quantize is DynamicQuantizeLinear of ONNX: x becomes whole numbers q from -255 to 255, with one scale for the whole tensor,
+// whose range always includes zero, so that zero stays zero. What q times the int8 weight gives is to be multiplied by scale,
+// [out], that of the tensor by those of the weight's columns. The float operations are those of ONNX in its order, so that
+// results agree to the bit.
+func (l *Lowering) quantize(layer *graph.Layer, x *Node) (q, scales *Node) {
 	g := x.Graph()
 	zero := ScalarZero(g, dtypes.Float32)
 	lo := Min(zero, ReduceAllMin(x))
@@ -136,9 +178,8 @@ func (l *Lowering) dynamicInt8(layer *graph.Layer, x *Node) *Node {
 	scale := Div(Sub(hi, lo), Scalar(g, dtypes.Float32, 255)) // DivScalar would multiply by 1/255, which rounds otherwise
 	scale = Where(Equal(scale, zero), ScalarOne(g, dtypes.Float32), scale)
 	zp := ClipScalar(Round(Neg(Div(lo, scale))), 0, 255)
-	q := ClipScalar(Add(Round(Div(x, scale)), zp), 0, 255)
-	acc := integerMatMul(Sub(q, zp), l.param(layer, "weight"))
-	return Mul(acc, row(Mul(scale, l.param(layer, "weight_scale")), acc))
+	q = ClipScalar(Add(Round(Div(x, scale)), zp), 0, 255)
+	return Sub(q, zp), Mul(scale, l.param(layer, "weight_scale"))
 }
 
 // exactRows is how many products of a quantised activation (at most 255 in size) and weight (at most 128) float32 adds
@@ -185,6 +226,22 @@ func (l *Lowering) batchNorm(layer *graph.Layer, x *Node) *Node {
 	return l.affine(layer, Div(Sub(x, row(mean, x)), row(dev, x)))
 }
 
+// normal takes the mean over some axes from x and divides by the deviation.
+func normal(x *Node, epsilon float64, axes ...int) *Node {
+	centred := Sub(x, ReduceAndKeep(x, ReduceMean, axes...))
+	variance := ReduceAndKeep(Square(centred), ReduceMean, axes...)
+	return Div(centred, Sqrt(AddScalar(variance, epsilon)))
+}
+
+func (l *Lowering) groupNorm(layer *graph.Layer, x *Node) *Node {
+	dims := x.Shape().Dimensions
+	last := len(dims) - 1
+	axes := []int{1, 3}
+	y := Reshape(x, dims[0], -1, layer.Groups(), dims[last]/layer.Groups())
+	y = Reshape(normal(y, layer.Float("epsilon", 1e-5), axes...), dims...)
+	return l.affine(layer, y)
+}
+
 func (l *Lowering) affine(layer *graph.Layer, x *Node) *Node {
 	return Add(Mul(x, row(l.param(layer, "gamma"), x)), row(l.param(layer, "beta"), x))
 }
@@ -198,6 +255,9 @@ func Activation(name string, x *Node) *Node {
 		return Max(x, ScalarZero(x.Graph(), x.DType()))
 	case "gelu":
 		return Mul(MulScalar(x, 0.5), AddScalar(Erf(MulScalar(x, 0.7071067811865476)), 1))
+	case "gelu_tanh": // x/2 (1 + tanh u) is x sigmoid(2u): one function less, and no power, which is slow on the Go backend
+		u := Mul(x, AddScalar(MulScalar(Square(x), 0.044715*1.5957691216057308), 1.5957691216057308))
+		return Mul(x, Sigmoid(u))
 	case "tanh":
 		return Tanh(x)
 	case "sigmoid":

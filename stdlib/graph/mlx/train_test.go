@@ -70,9 +70,11 @@ func (c *scene) run(t *testing.T, gradients bool) (loss float64, grads [][]float
 				wrt = append(wrt, n)
 			}
 		}
-		y := l.Forward(map[string]*Node{"x": args[0]})[0]
-		weights := MulScalar(Sin(IotaFull(y.Graph(), y.Shape())), 0.5)
-		loss := ReduceAllSum(Mul(y, AddScalar(weights, 0.75)))
+		loss := ScalarZero(args[0].Graph(), args[0].DType())
+		for _, y := range l.Forward(map[string]*Node{"x": args[0]}) {
+			weights := MulScalar(Sin(IotaFull(y.Graph(), y.Shape())), 0.5)
+			loss = Add(loss, ReduceAllSum(Mul(y, AddScalar(weights, 0.75))))
+		}
 		res := []*Node{loss}
 		if gradients {
 			res = append(res, Gradient(loss, append(wrt, args[0])...)...)

@@ -1,12 +1,16 @@
 package onnx
 
 import (
+	"maps"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"mbuild.dev/mbuild/stdlib/artifact/bundle"
+	"mbuild.dev/mbuild/stdlib/compress"
 	"mbuild.dev/mbuild/stdlib/graph"
+	"mbuild.dev/mbuild/stdlib/graph/graphtest"
 )
 
 // A sample is a model with weights, and rows to put through it. Together they have every op, activation, quantisation and
@@ -83,7 +87,46 @@ func samples(t testing.TB) []sample {
 		Layers:  []graph.Layer{join("concat", "c", "q", "p"), dense("a", 2), {Name: "b", Op: "dense", Inputs: []string{"p"}, Attrs: map[string]any{"units": int64(2)}, Quant: graph.DynamicInt8}},
 		Outputs: []string{"b", "a", "c"}}
 	g.Connect()
+	for _, c := range graphtest.Cases() {
+		all = append(all, finish(t, r, c.Name, c.Graph, nil))
+	}
+	all = append(all, passes(t, r)...)
 	all = append(all, finish(t, r, "inputs", g, []string{"Mul", "Add"}))
+	return all
+}
+
+// passes are models as passes leave them.
+func passes(t testing.TB, r *rand.Rand) []sample {
+	table := map[string]func(*bundle.Model) (*bundle.Model, error){
+		"fold": func(m *bundle.Model) (*bundle.Model, error) { m, _, _, err := compress.Fold(m); return m, err },
+		"prune_channels": func(m *bundle.Model) (*bundle.Model, error) {
+			m, _, err := compress.PruneChannels(m, 0.4, "l2", nil)
+			return m, err
+		},
+		"weight_only": func(m *bundle.Model) (*bundle.Model, error) { return compress.Quantize(m, graph.WeightOnlyInt8, nil) },
+		"dynamic": func(m *bundle.Model) (*bundle.Model, error) {
+			return compress.Quantize(m, graph.DynamicInt8, []string{"stem", "a1"})
+		},
+		"all": func(m *bundle.Model) (*bundle.Model, error) {
+			m, _, err := compress.PruneChannels(m, 0.4, "l1", nil)
+			if err == nil {
+				m, _, _, err = compress.Fold(m)
+			}
+			if err == nil {
+				m, err = compress.Quantize(m, graph.WeightOnlyInt8, nil)
+			}
+			return m, err
+		},
+	}
+	var all []sample
+	for _, name := range slices.Sorted(maps.Keys(table)) {
+		s := finish(t, r, "pass_"+name, graphtest.Over([]int{6, 6, 3}, slices.DeleteFunc(graphtest.Residual(), func(l graph.Layer) bool { return l.Op == "group_norm" })...), nil)
+		var err error
+		if s.model, err = table[name](s.model); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		all = append(all, s)
+	}
 	return all
 }
 

@@ -2,24 +2,37 @@
 // called "batch".
 //
 // Every layer becomes operators that ONNX Runtime executes natively, and its result a value that bears the layer's name; so
-// the inputs and outputs of the file are called as in the graph. Parameters are initializers LAYER/PARAMETER, byte for byte as
-// the model stores them; 16-bit ones are cast to float32 where they are used, for computation is in float32.
+// the inputs and outputs of the file are called as in the graph. Parameters are initializers LAYER/PARAMETER, as the model stores
+// them; 16-bit ones are cast to float32 where they are used, for computation is in float32.
 //
 //	dense             Gemm; MatMul without bias
 //	  dynamic_int8      DynamicQuantizeLinear (once for layers that share an input), MatMulInteger, Cast, Mul, Add
 //	  weight_only_int8  Cast and Mul of the weight, then as above
+//	conv1d, conv2d    Conv
+//	  dynamic_int8      DynamicQuantizeLinear, ConvInteger, Cast, Mul, Add
+//	  weight_only_int8  Cast and Mul of the weight, then Conv
+//	conv*_transpose   ConvTranspose
+//	max_pool          MaxPool
+//	avg_pool          AveragePool, padding not counted
+//	global_*_pool     ReduceMax, ReduceMean
+//	upsample          Resize
 //	activation        the operator of that name; silu is Sigmoid and Mul
 //	dropout           Identity
-//	batch_norm        BatchNormalization on [batch, features]; Mul and Add where there are more axes, for ONNX wants the
-//	                  features on the second, and they are on the last
+//	batch_norm        BatchNormalization; Mul and Add where there are more axes and the features are on the last
+//	group_norm        GroupNormalization
 //	layer_norm        LayerNormalization
+//	rms_norm          Mul, ReduceMean, Add, Sqrt, Div, Mul
 //	flatten, reshape  Flatten, Reshape
 //	add, concat       Sum, Concat
+//	multiply          Mul
 //	scale and shift   Mul and Add
 //
-// It does not know the dataset, nor what the outputs mean. The file is byte-stable: equal models give equal bytes. int8 weights
-// span -127 to 127; on x86 processors without VNNI, ONNX Runtime's products of u8 and s8 may saturate, as its documentation of
-// quantisation says.
+// ONNX has channels on the second axis, a graph on the last. Inputs and outputs are as in the graph; between them the file keeps
+// channels second from the first convolution on, in every layer that can, and weights are laid out for that when the file is
+// written: also those of the dense layer behind a flatten. So an image of several channels is turned once, where it comes in, and
+// otherwise only what stands between a convolution and a norm over the last axis (see layout.go).
+//
+// It does not know the dataset, nor what the outputs mean. The file is byte-stable: equal models give equal bytes.
 package onnx
 
 import (
@@ -56,7 +69,7 @@ func Export(m *bundle.Model, metadata map[string]string) ([]byte, error) {
 	if info.Bytes > maxFile-1<<20 {
 		return nil, fmt.Errorf("the weights are %d bytes; an ONNX file holds at most 2 GiB", info.Bytes)
 	}
-	e := &exporter{model: m, info: info, scaled: map[string]string{}, quantized: map[string]bool{}}
+	e := &exporter{model: m, info: info, held: map[string]held{}, converted: map[string]string{}, quantized: map[string]bool{}}
 	for _, in := range m.Graph.Inputs {
 		e.input(in)
 	}
@@ -78,7 +91,8 @@ type exporter struct {
 	info      *graph.Info
 	nodes     []message
 	tensors   []message
-	scaled    map[string]string // input -> the value that is scaled and shifted, where it is
+	held      map[string]held   // by input or layer
+	converted map[string]string // input or layer, "/", layout -> the value that has it
 	quantized map[string]bool   // values that are quantised already
 }
 
@@ -137,27 +151,15 @@ func (e *exporter) floats(name string, v []float32, shape ...int) string {
 // param adds a parameter of a layer as it is stored, and a Cast to float32 where that is needed.
 func (e *exporter) param(l *graph.Layer, name string) string {
 	t := e.model.Params[l.Name][name]
-	full := e.constant(l.Name+"/"+name, t)
-	if t.DType == graph.F16 || t.DType == graph.BF16 {
-		return e.node("Cast", full+"/float", []string{full}, attr("to", int64(typeFloat)))
-	}
-	return full
+	return e.float(e.constant(l.Name+"/"+name, t), t.DType)
 }
 
-// value is the name of the value that holds an input or layer.
-func (e *exporter) value(name string) string {
-	if v, ok := e.scaled[name]; ok {
-		return v
+// float casts an initializer of 16-bit floats.
+func (e *exporter) float(name string, dtype graph.DType) string {
+	if dtype == graph.F16 || dtype == graph.BF16 {
+		return e.node("Cast", name+"/float", []string{name}, attr("to", int64(typeFloat)))
 	}
 	return name
-}
-
-func (e *exporter) values(l *graph.Layer) []string {
-	names := make([]string, len(l.Inputs))
-	for i, in := range l.Inputs {
-		names[i] = e.value(in)
-	}
-	return names
 }
 
 func (e *exporter) input(in graph.Input) {
@@ -168,7 +170,5 @@ func (e *exporter) input(in graph.Input) {
 	if in.Shift != 0 {
 		v = e.node("Add", in.Name+"/shifted", []string{v, e.floats(in.Name+"/shift", []float32{float32(in.Shift)})})
 	}
-	if v != in.Name {
-		e.scaled[in.Name] = v
-	}
+	e.held[in.Name] = held{value: v, layout: last}
 }

@@ -1,55 +1,103 @@
 package onnx
 
 import (
-	"encoding/binary"
 	"fmt"
-	"math"
+	"slices"
 
+	"mbuild.dev/mbuild/stdlib/artifact/bundle"
 	"mbuild.dev/mbuild/stdlib/graph"
 )
 
-// layer adds the operators of a layer; the last one's output is the layer's name.
+// layer adds the operators of a layer. Its result bears the layer's name; where that is an output of the file in another layout
+// than the graph's, the last operator turns it round.
 func (e *exporter) layer(l *graph.Layer) error {
-	in := e.values(l)
+	h := e.choose(l.Op, l.Inputs)
+	h.value = l.Name
+	if h.layout != last && slices.Contains(e.model.Graph.Outputs, l.Name) {
+		h.value = l.Name + "/" + h.layout.String()
+	}
+	if err := e.operators(l, h.value, h.layout); err != nil {
+		return err
+	}
+	e.held[l.Name] = h
+	if h.value != l.Name {
+		if v := e.convert(l.Name, last, l.Name); v != l.Name {
+			e.node("Identity", l.Name, []string{v})
+		}
+		e.converted[l.Name+"/"+last.String()] = l.Name
+	}
+	return nil
+}
+
+// operators adds the operators of a layer that give out, in a layout.
+func (e *exporter) operators(l *graph.Layer, out string, on layout) error {
 	switch l.Op {
 	case "dense":
-		e.dense(l, in[0])
+		e.dense(l)
+	case "conv1d", "conv2d", "conv1d_transpose", "conv2d_transpose":
+		e.conv(l, out)
+	case "max_pool", "avg_pool":
+		e.pool(l, out)
+	case "global_max_pool", "global_avg_pool":
+		e.globalPool(l, out)
+	case "upsample":
+		e.upsample(l, out)
 	case "activation":
-		e.activation(l.Text("function", ""), l.Name, in[0])
+		e.activation(l.Text("function", ""), out, e.in(l.Inputs[0], on), on)
 	case "dropout":
-		e.node("Identity", l.Name, in)
+		e.node("Identity", out, []string{e.in(l.Inputs[0], on)})
 	case "batch_norm":
-		e.batchNorm(l, in[0])
+		e.batchNorm(l, out, on)
+	case "group_norm":
+		e.groupNorm(l, out)
+	case "rms_norm":
+		e.rmsNorm(l, out)
 	case "layer_norm":
-		e.node("LayerNormalization", l.Name, []string{in[0], e.param(l, "gamma"), e.param(l, "beta")}, attr("axis", int64(-1)), epsilon(l))
+		e.node("LayerNormalization", out, []string{e.in(l.Inputs[0], last), e.param(l, "gamma"), e.param(l, "beta")}, attr("axis", int64(-1)), epsilon(l))
 	case "flatten":
-		e.node("Flatten", l.Name, in, attr("axis", int64(1)))
+		e.node("Flatten", out, []string{e.held[l.Inputs[0]].value}, attr("axis", int64(1)))
 	case "reshape":
-		e.node("Reshape", l.Name, []string{in[0], e.shape(l)})
-	case "add":
-		e.node("Sum", l.Name, in)
-	case "concat":
-		e.node("Concat", l.Name, in, attr("axis", int64(-1)))
+		e.reshape(out, e.in(l.Inputs[0], last), e.info.Shapes[l.Name])
+	case "add", "multiply", "concat":
+		e.join(l, out, on)
 	default:
 		return fmt.Errorf("layer %q: ONNX export does not know the op %q", l.Name, l.Op)
 	}
 	return nil
 }
 
-func epsilon(l *graph.Layer) message { return attr("epsilon", float32(l.Float("epsilon", 1e-5))) }
-
-// shape adds the shape that Reshape takes; 0 stands for the input's own first dimension.
-func (e *exporter) shape(l *graph.Layer) string {
-	out := append([]int{0}, e.info.Shapes[l.Name]...)
-	var raw []byte
-	for _, d := range out {
-		raw = binary.LittleEndian.AppendUint64(raw, uint64(d))
+func (e *exporter) join(l *graph.Layer, out string, on layout) {
+	in := make([]string, len(l.Inputs))
+	for i, name := range l.Inputs {
+		in[i] = e.in(name, on)
 	}
-	e.tensors = append(e.tensors, tensor(l.Name+"/shape", typeInt64, []int{len(out)}, raw))
-	return l.Name + "/shape"
+	switch l.Op {
+	case "add":
+		e.node("Sum", out, in)
+	case "concat":
+		e.node("Concat", out, in, attr("axis", channels(on)))
+	case "multiply": // Mul takes two
+		y := in[0]
+		for i, x := range in[1:] {
+			name := out
+			if i+2 < len(in) {
+				name = fmt.Sprintf("%s/product%d", l.Name, i)
+			}
+			y = e.node("Mul", name, []string{y, x})
+		}
+	}
 }
 
-func (e *exporter) dense(l *graph.Layer, x string) {
+// channels is the axis of the channels.
+func channels(on layout) int64 {
+	if on == first {
+		return 1
+	}
+	return -1
+}
+
+func (e *exporter) dense(l *graph.Layer) {
+	x := e.held[l.Inputs[0]].value // a vector, whose layout the weight follows
 	bias, f := l.Flag("use_bias", true), l.Text("activation", "linear")
 	biased := l.Name // what x W + b is called: the last step has the layer's name
 	if f != "linear" {
@@ -66,15 +114,31 @@ func (e *exporter) dense(l *graph.Layer, x string) {
 		e.node("MatMul", biased, []string{x, e.weight(l)})
 	}
 	if f != "linear" {
-		e.activation(f, l.Name, biased)
+		e.activation(f, l.Name, biased, last)
 	}
+}
+
+// matrix is the weight of a dense layer, with rows in the order in which its input was flattened.
+func (e *exporter) matrix(l *graph.Layer) *bundle.Tensor {
+	t, h := e.model.Params[l.Name]["weight"], e.held[l.Inputs[0]]
+	if h.layout != flat {
+		return t
+	}
+	n := len(h.shape)
+	perm := []int{n - 1}
+	for a := range n - 1 {
+		perm = append(perm, a)
+	}
+	turned := transpose(t, append(slices.Clone(h.shape), t.Shape[1]), append(perm, n))
+	return &bundle.Tensor{DType: t.DType, Shape: t.Shape, Data: turned.Data}
 }
 
 // weight adds a weight as float32. One in int8 is scaled back by Cast and Mul, which ONNX Runtime does once, when it loads the
 // file. DequantizeLinear says the same, but ONNX Runtime 1.31 makes it and MatMul one MatMulNBits, which by default
 // (session.qdq_matmulnbits_accuracy_level 4) quantises activations too: results are off by 1 %, and not what was evaluated.
 func (e *exporter) weight(l *graph.Layer) string {
-	w := e.param(l, "weight")
+	t := e.matrix(l)
+	w := e.float(e.constant(l.Name+"/weight", t), t.DType)
 	if l.Quant != graph.WeightOnlyInt8 {
 		return w
 	}
@@ -82,20 +146,38 @@ func (e *exporter) weight(l *graph.Layer) string {
 	return e.node("Mul", l.Name+"/weight/scaled", []string{w, e.param(l, "weight_scale")})
 }
 
-// dynamicInt8 is the form that ONNX Runtime fuses: the integer product, scaled by the product of both scales.
-func (e *exporter) dynamicInt8(l *graph.Layer, x, out string) string {
-	q, scale, zero := x+"/quantized", x+"/quantized/scale", x+"/quantized/zero"
+// quantize adds DynamicQuantizeLinear of a value, once.
+func (e *exporter) quantize(x string) (q, scale, zero string) {
+	q, scale, zero = x+"/quantized", x+"/quantized/scale", x+"/quantized/zero"
 	if !e.quantized[x] {
 		e.operator("DynamicQuantizeLinear", []string{q, scale, zero}, []string{x})
 		e.quantized[x] = true
 	}
-	acc := e.node("MatMulInteger", l.Name+"/integer", []string{q, e.param(l, "weight"), zero})
+	return q, scale, zero
+}
+
+// dynamicInt8 is the form that ONNX Runtime fuses: the integer product, scaled by the product of both scales.
+//
+// The weight is written as uint8 with zero point 128, which says the same. ONNX Runtime multiplies uint8 by int8 with an
+// instruction that saturates at 16 bits on x86 processors without VNNI, and is wrong by up to a third there; uint8 by uint8 is
+// exact on all of them (ADR 21).
+func (e *exporter) dynamicInt8(l *graph.Layer, x, out string) string {
+	t := e.matrix(l)
+	shifted := make([]byte, len(t.Data))
+	for i, v := range t.Data {
+		shifted[i] = v + 128
+	}
+	w, point := l.Name+"/weight", l.Name+"/weight_zero"
+	e.tensors = append(e.tensors, tensor(w, typeUint8, t.Shape, shifted), tensor(point, typeUint8, nil, []byte{128}))
+	q, scale, zero := e.quantize(x)
+	acc := e.node("MatMulInteger", l.Name+"/integer", []string{q, w, zero, point})
 	acc = e.node("Cast", l.Name+"/integer/float", []string{acc}, attr("to", int64(typeFloat)))
 	both := e.node("Mul", l.Name+"/scale", []string{scale, e.param(l, "weight_scale")})
 	return e.node("Mul", out, []string{acc, both})
 }
 
-func (e *exporter) activation(f, out, x string) {
+// activation adds a function of graph.Activations; softmax is over the channels.
+func (e *exporter) activation(f, out, x string, on layout) {
 	in := []string{x}
 	switch f {
 	case "linear":
@@ -104,6 +186,8 @@ func (e *exporter) activation(f, out, x string) {
 		e.node("Relu", out, in)
 	case "gelu":
 		e.node("Gelu", out, in, attr("approximate", "none"))
+	case "gelu_tanh":
+		e.node("Gelu", out, in, attr("approximate", "tanh"))
 	case "tanh":
 		e.node("Tanh", out, in)
 	case "sigmoid":
@@ -117,26 +201,8 @@ func (e *exporter) activation(f, out, x string) {
 	case "softplus":
 		e.node("Softplus", out, in)
 	case "softmax":
-		e.node("Softmax", out, in, attr("axis", int64(-1)))
+		e.node("Softmax", out, in, attr("axis", channels(on)))
 	default:
 		panic("onnx: activation " + f) // graph.Infer has checked it
 	}
-}
-
-// batchNorm is BatchNormalization where the features are on its axis. Elsewhere the statistics are folded: x scale + shift with
-// scale = gamma / sqrt(variance + epsilon), which is what runtimes do too.
-func (e *exporter) batchNorm(l *graph.Layer, x string) {
-	if len(e.info.Shapes[l.Name]) == 1 {
-		e.node("BatchNormalization", l.Name, []string{x, e.param(l, "gamma"), e.param(l, "beta"), e.param(l, "mean"), e.param(l, "variance")}, epsilon(l))
-		return
-	}
-	ps := e.model.Params[l.Name]
-	gamma, beta, mean, variance := ps["gamma"].Float32s(), ps["beta"].Float32s(), ps["mean"].Float32s(), ps["variance"].Float32s()
-	scale, shift := make([]float32, len(gamma)), make([]float32, len(gamma))
-	for i := range gamma {
-		s := float64(gamma[i]) / math.Sqrt(float64(variance[i])+l.Float("epsilon", 1e-5))
-		scale[i], shift[i] = float32(s), float32(float64(beta[i])-float64(mean[i])*s)
-	}
-	y := e.node("Mul", l.Name+"/scaled", []string{x, e.floats(l.Name+"/scale", scale, len(scale))})
-	e.node("Add", l.Name, []string{y, e.floats(l.Name+"/shift", shift, len(shift))})
 }

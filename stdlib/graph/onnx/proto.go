@@ -14,6 +14,7 @@ import (
 // Element types of TensorProto.
 const (
 	typeFloat    = 1
+	typeUint8    = 2
 	typeInt8     = 3
 	typeInt32    = 6
 	typeInt64    = 7
@@ -51,7 +52,7 @@ func tensor(name string, typ int64, shape []int, raw []byte) message {
 	return m.varint(2, typ).text(8, name).bytes(9, raw)
 }
 
-// attr is an AttributeProto with an int64, float32 or string value.
+// attr is an AttributeProto with an int64, float32 or string value, or a list of int.
 func attr(name string, v any) message {
 	m := message{}.text(1, name)
 	switch t := v.(type) {
@@ -61,6 +62,11 @@ func attr(name string, v any) message {
 		return m.varint(3, t).varint(20, 2)
 	case string:
 		return m.text(4, t).varint(20, 3)
+	case []int:
+		for _, v := range t {
+			m = m.varint(8, int64(v))
+		}
+		return m.varint(20, 7)
 	}
 	panic("onnx: attribute of unknown type")
 }

@@ -22,6 +22,7 @@ func activate(function string, x []float32, width int) []float32 {
 var functions = map[string]func(float64) float64{
 	"relu":       func(v float64) float64 { return max(v, 0) },
 	"gelu":       func(v float64) float64 { return v / 2 * (1 + math.Erf(v/math.Sqrt2)) },
+	"gelu_tanh":  func(v float64) float64 { return v * sigmoid(2*math.Sqrt(2/math.Pi)*(v+0.044715*v*v*v)) },
 	"tanh":       math.Tanh,
 	"sigmoid":    sigmoid,
 	"silu":       func(v float64) float64 { return v * sigmoid(v) },

@@ -11,7 +11,6 @@ package reference
 
 import (
 	"fmt"
-	"math"
 
 	"mbuild.dev/mbuild/stdlib/artifact/bundle"
 	"mbuild.dev/mbuild/stdlib/graph"
@@ -63,6 +62,14 @@ func (p *pass) layer(l *graph.Layer) ([]float32, error) {
 	switch l.Op {
 	case "dense":
 		return p.dense(l, x), nil
+	case "conv1d", "conv2d", "conv1d_transpose", "conv2d_transpose":
+		return p.conv(l, x), nil
+	case "max_pool", "avg_pool":
+		return p.pool(l, x), nil
+	case "global_max_pool", "global_avg_pool":
+		return p.globalPool(l, x), nil
+	case "upsample":
+		return p.upsample(l, x), nil
 	case "activation":
 		return activate(l.Text("function", ""), x, p.last(l.Name)), nil
 	case "dropout", "flatten", "reshape":
@@ -71,8 +78,14 @@ func (p *pass) layer(l *graph.Layer) ([]float32, error) {
 		return p.batchNorm(l, x), nil
 	case "layer_norm":
 		return p.layerNorm(l, x), nil
+	case "group_norm":
+		return p.groupNorm(l, x), nil
+	case "rms_norm":
+		return p.rmsNorm(l, x), nil
 	case "add":
 		return p.add(l), nil
+	case "multiply":
+		return p.multiply(l), nil
 	case "concat":
 		return p.concat(l), nil
 	}
@@ -100,45 +113,34 @@ func affine(x []float32, scale, shift float32) []float32 {
 	return y
 }
 
-// batchNorm is (x - mean) / sqrt(variance + epsilon) gamma + beta, with the running statistics.
-func (p *pass) batchNorm(l *graph.Layer, x []float32) []float32 {
-	gamma, beta, mean, variance := p.param(l, "gamma"), p.param(l, "beta"), p.param(l, "mean"), p.param(l, "variance")
-	eps := l.Float("epsilon", 1e-5)
-	y := make([]float32, len(x))
-	for i, v := range x {
-		f := i % len(gamma)
-		y[i] = float32((float64(v)-float64(mean[f]))/math.Sqrt(float64(variance[f])+eps)*float64(gamma[f]) + float64(beta[f]))
-	}
-	return y
-}
-
-// layerNorm normalises each stretch of the last axis by its own mean and variance.
-func (p *pass) layerNorm(l *graph.Layer, x []float32) []float32 {
-	gamma, beta := p.param(l, "gamma"), p.param(l, "beta")
-	n := len(gamma)
-	y := make([]float32, len(x))
-	for at := 0; at < len(x); at += n {
-		var mean, variance float64
-		for _, v := range x[at : at+n] {
-			mean += float64(v) / float64(n)
-		}
-		for _, v := range x[at : at+n] {
-			variance += (float64(v) - mean) * (float64(v) - mean) / float64(n)
-		}
-		dev := math.Sqrt(variance + l.Float("epsilon", 1e-5))
-		for j, v := range x[at : at+n] {
-			y[at+j] = float32((float64(v)-mean)/dev*float64(gamma[j]) + float64(beta[j]))
-		}
-	}
-	return y
-}
-
 func (p *pass) add(l *graph.Layer) []float32 {
 	y := append([]float32(nil), p.values[l.Inputs[0]]...)
 	for _, in := range l.Inputs[1:] {
 		for i, v := range p.values[in] {
 			y[i] += v
 		}
+	}
+	return y
+}
+
+// multiply repeats axes of size 1.
+func (p *pass) multiply(l *graph.Layer) []float32 {
+	out := p.info.Shapes[l.Name]
+	var y []float32
+	rows := len(p.values[l.Inputs[0]]) / graph.Size(p.info.Shapes[l.Inputs[0]])
+	for row := range rows {
+		each(out, func(o []int) {
+			v := float32(1)
+			for _, name := range l.Inputs {
+				in := p.info.Shapes[name]
+				at := make([]int, len(o))
+				for a := range o {
+					at[a] = min(o[a], in[a]-1)
+				}
+				v *= p.values[name][row*graph.Size(in)+flat(at, in)]
+			}
+			y = append(y, v)
+		})
 	}
 	return y
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"slices"
 	"strconv"
 
 	"github.com/hashicorp/hcl/v2"
@@ -28,11 +29,11 @@ var Kind = &executor.Kind{
 // lowerBlock checks shapes at once, and hands the graph itself to the action as its parameter.
 func lowerBlock(l *planner.Lowering) hcl.Diagnostics {
 	g, places := fromBlock(l)
-	if _, err := graph.Infer(g); err != nil {
+	if _, err := infer(g); err != nil {
 		at := ""
 		var ge *graph.Error
 		if errors.As(err, &ge) {
-			at = places[cmp.Or(ge.Layer, ge.At)]
+			at = places[cmp.Or(ge.Layer, ge.Input, ge.At)]
 		}
 		l.Errorf(at, "bad-graph", "Layers do not fit", "%v.", err)
 		return l.Diagnostics()
@@ -44,7 +45,7 @@ func lowerBlock(l *planner.Lowering) hcl.Diagnostics {
 	return l.Diagnostics()
 }
 
-// fromBlock builds the graph that a block describes, and says where each layer stands in it.
+// fromBlock builds the graph that a block describes, and says where each input and layer stands in it.
 func fromBlock(l *planner.Lowering) (*graph.Graph, map[string]string) {
 	inputs, _ := l.Attr("input").([]any)
 	layers, _ := l.Attr("layer").([]any)
@@ -54,13 +55,14 @@ func fromBlock(l *planner.Lowering) (*graph.Graph, map[string]string) {
 func build(inputs, layers []any) (*graph.Graph, map[string]string) {
 	g := &graph.Graph{}
 	places := map[string]string{}
-	for _, v := range inputs {
+	for i, v := range inputs {
 		m := v.(map[string]any)
 		in := graph.Input{Name: text(m["name"]), DType: graph.F32, Scale: number(m["scale"]), Shift: number(m["shift"])}
 		for _, d := range m["shape"].([]any) {
 			n, _ := d.(int64)
 			in.Shape = append(in.Shape, int(n))
 		}
+		places[in.Name] = "input." + strconv.Itoa(i)
 		g.Inputs = append(g.Inputs, in)
 	}
 	last := ""
@@ -95,11 +97,29 @@ func build(inputs, layers []any) (*graph.Graph, map[string]string) {
 	return g, places
 }
 
+// infer checks a graph, and makes one number of an extent that is the same on all axes, so that both ways to write it give one
+// graph.
+func infer(g *graph.Graph) (*graph.Info, error) {
+	info, err := graph.Infer(g)
+	if err != nil {
+		return nil, err
+	}
+	for _, l := range g.Layers {
+		for k, v := range l.Attrs {
+			list, ok := v.([]any)
+			if ok && graph.Ops[l.Op].Attrs[k] == graph.Extents && !slices.ContainsFunc(list, func(n any) bool { return n != list[0] }) {
+				l.Attrs[k] = list[0]
+			}
+		}
+	}
+	return info, nil
+}
+
 func run(_ context.Context, job *executor.Job) error {
 	inputs, _ := job.Params["input"].([]any)
 	layers, _ := job.Params["layer"].([]any)
 	g, _ := build(inputs, layers)
-	info, err := graph.Infer(g)
+	info, err := infer(g)
 	if err != nil {
 		return err
 	}

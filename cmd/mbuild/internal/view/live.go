@@ -131,7 +131,11 @@ func (l *Live) tick() {
 // metricsText is a result's metrics in a line.
 func metricsText(m map[string]float64) string {
 	if b, ok := m["bytes_before"]; ok {
-		return fmt.Sprintf("  %s -> %s, %.0f of %.0f parameters not zero", Bytes(int64(b)), Bytes(int64(m["bytes"])), m["nonzeros"], m["parameters"])
+		text := fmt.Sprintf("  %s -> %s, %.0f of %.0f parameters not zero", Bytes(int64(b)), Bytes(int64(m["bytes"])), m["nonzeros"], m["parameters"])
+		if f, ok := m["flops_before"]; ok {
+			text += fmt.Sprintf(", %.4g -> %.4g operations", f, m["flops"])
+		}
+		return text
 	}
 	var parts []string
 	for _, k := range []string{"rows", "parameters", "loss", "accuracy", "valid_loss", "valid_accuracy", "macro_f1", "log_loss", "r2", "rmse"} {

@@ -1,0 +1,3 @@
+package fold
+
+//go:generate go run mbuild.dev/mbuild/lang/schema/gen/cmd -family pass -type fold

@@ -1,0 +1,3 @@
+package prunechannels
+
+//go:generate go run mbuild.dev/mbuild/lang/schema/gen/cmd -family pass -type prune_channels
