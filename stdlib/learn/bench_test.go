@@ -56,12 +56,12 @@ func BenchmarkEpoch(b *testing.B) {
 			}
 		})
 		b.Run(name+"/mbuild", func(b *testing.B) {
-			tr, err := NewTrainer(session(b), g, info, config, d, &State{Params: Init(info, 1)})
+			tr, err := NewTrainer(session(b), g, info, config, d, &State{Params: Init(info, 1)}, nil)
 			if err != nil {
 				b.Fatal(err)
 			}
 			for b.Loop() {
-				if _, err := tr.Epoch(context.Background(), func(int, int) {}); err != nil {
+				if _, err := tr.Epoch(context.Background(), func(int, int, float64) {}); err != nil {
 					b.Fatal(err)
 				}
 				if _, err := tr.State(); err != nil {
@@ -155,7 +155,7 @@ func (h *hand) epoch(b *testing.B, d *dataset.Data) {
 func BenchmarkSegment(b *testing.B) {
 	g, info := benchGraph(b, []int{64, 128, 64, 10})
 	d := blobs(64, 64, 10)
-	tr, err := NewTrainer(session(b), g, info, adam, d, &State{Params: Init(info, 1)})
+	tr, err := NewTrainer(session(b), g, info, plain, d, &State{Params: Init(info, 1)}, nil)
 	if err != nil {
 		b.Fatal(err)
 	}
