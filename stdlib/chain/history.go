@@ -15,7 +15,7 @@ import (
 // how much memory, are metrics of its action instead, so that equal training gives equal bytes.
 type Epoch struct {
 	Epoch            int      `json:"epoch"` // from 1
-	Loss             float64  `json:"loss"`
+	Loss             *float64 `json:"loss"` // null where all steps were skipped
 	Accuracy         *float64 `json:"accuracy,omitempty"`
 	ValidLoss        *float64 `json:"valid_loss,omitempty"`
 	ValidAccuracy    *float64 `json:"valid_accuracy,omitempty"`
@@ -30,7 +30,7 @@ type Epoch struct {
 // Step is what the steps since the line before did.
 type Step struct {
 	Step     int      `json:"step"` // the last of them, from the start of training, from 1
-	Loss     float64  `json:"loss"`
+	Loss     *float64 `json:"loss"`
 	Accuracy *float64 `json:"accuracy,omitempty"`
 	LR       float64  `json:"lr"`
 	GradNorm *float64 `json:"grad_norm"`
@@ -39,9 +39,9 @@ type Step struct {
 
 // line makes a line of what an epoch did.
 func line(epoch int, r *learn.Record) Epoch {
-	e := Epoch{Epoch: epoch, Loss: r.Loss, Accuracy: finite(r.Accuracy), LR: r.LR, GradNorm: finite(r.GradNorm), Skipped: r.Skipped}
+	e := Epoch{Epoch: epoch, Loss: finite(r.Loss), Accuracy: finite(r.Accuracy), LR: r.LR, GradNorm: finite(r.GradNorm), Skipped: r.Skipped}
 	for _, l := range r.Lines {
-		e.Steps = append(e.Steps, Step{Step: l.Step, Loss: l.Loss, Accuracy: finite(l.Accuracy), LR: l.LR, GradNorm: finite(l.GradNorm), Skipped: l.Skipped})
+		e.Steps = append(e.Steps, Step{Step: l.Step, Loss: finite(l.Loss), Accuracy: finite(l.Accuracy), LR: l.LR, GradNorm: finite(l.GradNorm), Skipped: l.Skipped})
 	}
 	return e
 }
@@ -76,10 +76,13 @@ func writeJSON(path string, v any) error {
 
 // watched is the loss that early stopping and selection look at: on the valid split, else on the train split.
 func watched(e Epoch) float64 {
-	if e.ValidLoss != nil {
+	switch {
+	case e.ValidLoss != nil:
 		return *e.ValidLoss
+	case e.Loss != nil:
+		return *e.Loss
 	}
-	return e.Loss
+	return math.Inf(1)
 }
 
 // lowest is the index of the epoch with the lowest loss that beats those before it by more than minDelta.

@@ -157,7 +157,7 @@ func misfit(err error) error {
 	f := &executor.Failure{Code: "misfit", Summary: "Model and data do not fit", Attr: "data", Detail: err.Error() + "."}
 	var m *learn.Misfit
 	if errors.As(err, &m) {
-		f.Attr = m.Attr
+		f.Attr, f.Detail = m.Attr, m.Sentence()
 	}
 	return f
 }
@@ -269,7 +269,7 @@ func (w *warm) report(job *executor.Job, l Epoch, r *learn.Record, took time.Dur
 	runtime.ReadMemStats(&mem)
 	rate := float64(w.data.train.Rows) / took.Seconds()
 	for name, v := range map[string]*float64{
-		"loss": &l.Loss, "accuracy": l.Accuracy, "valid_loss": l.ValidLoss, "valid_accuracy": l.ValidAccuracy,
+		"loss": l.Loss, "accuracy": l.Accuracy, "valid_loss": l.ValidLoss, "valid_accuracy": l.ValidAccuracy,
 		"ema_valid_loss": l.EMAValidLoss, "ema_valid_accuracy": l.EMAValidAccuracy, "lr": &l.LR, "grad_norm": l.GradNorm,
 	} {
 		if v != nil {
@@ -278,7 +278,7 @@ func (w *warm) report(job *executor.Job, l Epoch, r *learn.Record, took time.Dur
 	}
 	job.Metrics["epoch"], job.Metrics["steps"] = float64(l.Epoch), float64(r.Steps)
 	job.Metrics["examples_per_second"], job.Metrics["memory_bytes"] = rate, float64(mem.Sys)
-	text := fmt.Sprintf("epoch %d: loss %.6g, lr %.4g", l.Epoch, l.Loss, l.LR)
+	text := fmt.Sprintf("epoch %d: loss %.6g, lr %.4g", l.Epoch, r.Loss, l.LR)
 	if l.GradNorm != nil {
 		text += fmt.Sprintf(", gradient norm %.4g", *l.GradNorm)
 	}

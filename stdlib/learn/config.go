@@ -64,6 +64,14 @@ type Misfit struct{ Attr, Text string }
 
 func (m *Misfit) Error() string { return m.Text }
 
+// Sentence is the text with a full stop, unless it ends with a question.
+func (m *Misfit) Sentence() string {
+	if strings.HasSuffix(m.Text, "?") {
+		return m.Text
+	}
+	return m.Text + "."
+}
+
 func misfit(attr, format string, args ...any) error {
 	return &Misfit{attr, fmt.Sprintf(format, args...)}
 }

@@ -144,8 +144,8 @@ func masksOf(c Config, state *State) map[string][]float32 {
 
 // Metrics are means over rows.
 type Metrics struct {
-	Loss     float64
-	Accuracy float64 // NaN where the loss is not about classes
+	Loss     float64 // NaN of no rows
+	Accuracy float64 // NaN where the loss is not about classes, too
 }
 
 // Record is what an epoch did.
@@ -344,17 +344,11 @@ func (e *epoch) close() *Record {
 	return e.record
 }
 
-// means are the means of sums; of nothing they are 0.
+// means are the means of sums; of nothing, when all steps were skipped, they are NaN.
 func (p *Program) means(loss, weight, right, rows float64) Metrics {
-	m := Metrics{Accuracy: math.NaN()}
-	if weight > 0 {
-		m.Loss = loss / weight
-	}
+	m := Metrics{Loss: loss / weight, Accuracy: math.NaN()}
 	if p.loss.right != nil {
-		m.Accuracy = 0
-		if rows > 0 {
-			m.Accuracy = right / rows
-		}
+		m.Accuracy = right / rows
 	}
 	return m
 }
@@ -488,6 +482,9 @@ func (t *Trainer) State() (*State, error) {
 // Evaluate is the loss and accuracy on other rows, without training on them: of the present weights, or of their moving
 // averages.
 func (t *Trainer) Evaluate(ctx context.Context, d *dataset.Data, averaged bool) (Metrics, error) {
+	if d.Rows == 0 {
+		return t.means(0, 0, 0, 0), nil
+	}
 	if err := t.loss.fitData(t.config.Loss, d, graph.Size(t.info.Shapes[t.graph.Outputs[0]])); err != nil {
 		return Metrics{}, fmt.Errorf("valid split: %w", err)
 	}

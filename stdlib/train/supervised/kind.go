@@ -122,6 +122,6 @@ func check(l *planner.Lowering, s chain.Spec, g *graph.Graph) {
 func blame(l *planner.Lowering, summary string, err error) {
 	var m *learn.Misfit
 	if errors.As(err, &m) {
-		l.Errorf(m.Attr, "misfit", summary, "%s.", m.Text)
+		l.Errorf(m.Attr, "misfit", summary, "%s", m.Sentence())
 	}
 }
