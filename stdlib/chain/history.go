@@ -15,7 +15,7 @@ import (
 // how much memory, are metrics of its action instead, so that equal training gives equal bytes.
 type Epoch struct {
 	Epoch            int      `json:"epoch"` // from 1
-	Loss             *float64 `json:"loss"` // null where all steps were skipped
+	Loss             *float64 `json:"loss"`  // null where all steps were skipped
 	Accuracy         *float64 `json:"accuracy,omitempty"`
 	ValidLoss        *float64 `json:"valid_loss,omitempty"`
 	ValidAccuracy    *float64 `json:"valid_accuracy,omitempty"`

@@ -22,7 +22,7 @@ func (a *app) showCmd() *cobra.Command {
 	return &cobra.Command{
 		Use:   "show ADDRESS | PLANFILE",
 		Short: "Show what is known of a block, or a saved plan",
-		Long: "Show prints outputs, metrics and history of a block. Given the address of a block with for_each or count, without a key, it compares its\ninstances in one table: the attributes in which they differ, and their metrics.",
+		Long:  "Show prints outputs, metrics and history of a block. Given the address of a block with for_each or count, without a key, it compares its\ninstances in one table: the attributes in which they differ, and their metrics.",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if _, err := os.Stat(args[0]); err == nil {
