@@ -82,6 +82,7 @@ var codes = map[string]string{
 
 	// Warnings.
 	"unused":          "Something is declared that nothing uses. It is legal, and most often a leftover or a misspelled reference.",
+	"horizon":         "The schedule of the learning rate depends on the number of epochs, so every epoch does: with another number, training begins anew. With constant, step, exponential or wsd, or with a horizon of its own (epochs in the schedule), more epochs go on from the last.",
 	"empty-split":     "A part of the split is so small that it has fewer rows than there are classes: metrics on it say nothing.",
 	"idle-gate":       "No target lists this report under gates: the gates are evaluated and reported, and a failure ends apply with exit code 3, but they keep nothing from being written.",
 	"runtime-support": "The model that is exported holds something that common runtimes of the format do not execute natively. The text says which.",
@@ -113,6 +114,7 @@ var codes = map[string]string{
 	"bad-graph":         "The layers do not fit together. The text names the layer, what it needs and what it gets.",
 	"misfit":            "Two things do not fit: a model and its data, a loss and the model's output, a pass and the model. The text gives both sides.",
 	"diverged":          "The loss became NaN or infinite. The epoch is not kept. A smaller learning rate, clip_norm, or standardized features are the usual cures.",
+	"overflow":          "float16 overflowed in 100 steps in a row. The epoch is not kept. bfloat16 has the range of float32; inputs and weights of about 1 keep float16 in its range.",
 	"unknown-metric":    "The report has no metric of this name. METRIC_drop and METRIC_rise compare with a baseline.",
 	"bad-path":          "A path is empty, names a directory, or leads where mbuild keeps its own files.",
 	"outside-project":   "Targets are written inside the directory of the spec only.",

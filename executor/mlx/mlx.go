@@ -25,7 +25,7 @@ const Go = "go"
 
 // goConfig makes the Go backend run one operation at a time (each of them on all cores). Its parallel mode deadlocks when
 // operations that wait for workers fill the pool, with one processor at once; the bits are the same.
-const goConfig = "ops_sequential"
+const goConfig = "ops_sequential,creation_order"
 
 // Session is an open backend. It may be used by several goroutines.
 type Session struct {

@@ -4,14 +4,22 @@
 //	segment   [graph | model] + data -> model + state + history     the first epoch
 //	          model + state + data   -> model + state + history     every other
 //	monitor   history -> flag                                        "go" or "stop", with early stopping only
-//	select    history + all models -> model                          with select = "best" only
+//	best      history + all models -> model                          with select = "best" only
+//	average   history + last models -> model                         with select = "average" only
+//	ema       model + state -> model                                 with select = "ema" only
 //
 // The configuration of a segment does not name the epoch or their number: the state it begins from says where it stands. So
-// more epochs run only what is new, and fewer run nothing.
+// more epochs run only what is new, and fewer run nothing. Schedules that have a horizon (cosine, …) break that, for their
+// number of epochs is in every segment. The decay of wsd does not: it is links of its own, "decay[0]", …, behind stable ones.
+//
+// Files: lower.go has the actions, segment.go what an epoch does, history.go the history and who reads it, pick.go the choice
+// of a model.
 package chain
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 
 	"mbuild.dev/mbuild/executor"
 	"mbuild.dev/mbuild/planner"
@@ -32,7 +40,9 @@ type Spec struct {
 	Start   planner.Input  // named "graph" or "model"
 	Data    planner.Input  // named "data"
 	Epochs  int
-	Best    bool           // give out the model with the lowest loss on the valid split
+	Decay   int            // of the epochs, the last so many are the decay of a schedule wsd
+	Select  string         // the model to give out: "" or last, best (the lowest loss on the valid split), ema, average
+	Average int            // epochs that average takes the mean of
 	Monitor map[string]any // patience, min_delta; nil without early stopping
 }
 
@@ -46,35 +56,84 @@ type Result struct {
 func Lower(l *planner.Lowering, s Spec) Result {
 	var prev, flag *planner.Action
 	var models []planner.Input
-	history := planner.Input{}
 	for k := range s.Epochs {
-		a := planner.Action{Verb: "segment", Params: s.Params, Compute: true, Series: s.Prefix, Outputs: []planner.OutputDecl{
-			{Name: "model", MediaType: bundle.MediaType, Directory: true},
-			{Name: "state", MediaType: StateMediaType},
-			{Name: "history", MediaType: HistoryMediaType},
-		}}
+		a := s.segment(k)
 		if prev == nil {
 			a.Inputs = []planner.Input{s.Start, s.Data}
 		} else {
 			a.Inputs = []planner.Input{from("model", prev, "model"), from("state", prev, "state"), from("history", prev, "history"), s.Data}
 		}
-		if flag != nil {
+		if flag != nil && k < s.stable() {
 			a.Inputs = append(a.Inputs, from("flag", flag, "flag"))
 		}
-		prev = l.Emit(fmt.Sprintf("%s[%d]", s.Prefix, k), a)
+		prev = l.Emit(s.suffix(k), a)
 		models = append(models, from(fmt.Sprintf("model%d", k), prev, "model"))
-		history = from("history", prev, "history")
-		if s.Monitor != nil && k+1 < s.Epochs {
+		if s.Monitor != nil && k+1 < s.stable() {
 			flag = l.Emit(fmt.Sprintf("monitor[%d]", k), planner.Action{Verb: "monitor", Params: s.Monitor,
-				Inputs: []planner.Input{history}, Outputs: []planner.OutputDecl{{Name: "flag", MediaType: FlagMediaType}}})
+				Inputs: []planner.Input{from("history", prev, "history")}, Outputs: []planner.OutputDecl{{Name: "flag", MediaType: FlagMediaType}}})
 		}
 	}
 	r := Result{Model: prev, ModelOutput: "model", History: prev, HistoryOutput: "history"}
-	if s.Best {
-		r.Model = l.Emit("select", planner.Action{Verb: "select", Inputs: append(models, history),
-			Outputs: []planner.OutputDecl{{Name: "model", MediaType: bundle.MediaType, Directory: true}}})
+	if a, ok := s.pick(prev, models); ok {
+		r.Model = l.Emit(s.Select, a)
 	}
 	return r
+}
+
+// stable is the number of epochs before the decay.
+func (s Spec) stable() int { return s.Epochs - s.Decay }
+
+func (s Spec) suffix(k int) string {
+	if k >= s.stable() {
+		return fmt.Sprintf("decay[%d]", k-s.stable())
+	}
+	return fmt.Sprintf("%s[%d]", s.Prefix, k)
+}
+
+// segment is the action of the k-th epoch, without inputs. What describes the decay of wsd is only in the segments of the decay,
+// so that those before it are the same whatever follows.
+func (s Spec) segment(k int) planner.Action {
+	a := planner.Action{Verb: "segment", Params: s.Params, Compute: true, Series: s.Prefix, Outputs: []planner.OutputDecl{
+		{Name: "model", MediaType: bundle.MediaType, Directory: true},
+		{Name: "state", MediaType: StateMediaType},
+		{Name: "history", MediaType: HistoryMediaType},
+	}}
+	schedule, _ := s.Params["schedule"].(map[string]any)
+	if schedule["type"] != "wsd" {
+		return a
+	}
+	a.Params, schedule = maps.Clone(s.Params), maps.Clone(schedule)
+	a.Params["schedule"] = schedule
+	gone := []string{"decay_epochs", "shape", "final"}
+	if k >= s.stable() {
+		schedule["decay"] = int64(k - s.stable())
+		gone = []string{"warmup_steps", "warmup_epochs"}
+	}
+	for _, name := range gone {
+		delete(schedule, name)
+	}
+	return a
+}
+
+// pick is the action that chooses or makes the model to give out; none where that is the last one's.
+func (s Spec) pick(last *planner.Action, models []planner.Input) (planner.Action, bool) {
+	history := from("history", last, "history")
+	a := planner.Action{Verb: s.Select, Outputs: []planner.OutputDecl{{Name: "model", MediaType: bundle.MediaType, Directory: true}}}
+	switch s.Select {
+	case "best":
+		a.Inputs = append(slices.Clone(models), history)
+	case "average":
+		if s.Monitor == nil { // with early stopping, the last epochs may be any
+			models = models[len(models)-s.Average:]
+		}
+		a.Inputs = append(slices.Clone(models), history)
+		a.Params = map[string]any{"epochs": int64(s.Average)}
+	case "ema":
+		a.Inputs = []planner.Input{from("model", last, "model"), from("state", last, "state")}
+	default:
+		return a, false
+	}
+	return a, true
 }
 
 func from(name string, a *planner.Action, output string) planner.Input {
@@ -86,6 +145,8 @@ func Runs() map[string]executor.Run {
 	return map[string]executor.Run{
 		"segment": {Func: segment},
 		"monitor": {Func: monitor, InProcess: true},
-		"select":  {Func: choose, InProcess: true},
+		"best":    {Func: best, InProcess: true},
+		"average": {Func: average},
+		"ema":     {Func: ema},
 	}
 }

@@ -1,58 +1,146 @@
 // Package learn is the training engine: it turns an architecture, data and a configuration into better weights, an epoch at a
 // time, so that any number of epochs in one go and in pieces give the same bits.
 //
-// It knows neither files nor kinds. The nouns: Config, State (everything that a next epoch depends on), Trainer (a compiled
-// step with the state on the device), Predict (the forward pass over many rows).
+// It knows neither files nor kinds. The nouns: Config (with Optimizer, Group, Schedule, Loss), State (everything that a next
+// epoch depends on), Program (what is compiled), Trainer (a program with the state on the device), Record (what an epoch did),
+// Predict (the forward pass over many rows).
 //
 // What an epoch does is a pure function of (graph, data, config, state): the order of rows of (seed, epoch), dropout of
-// (seed, step, layer), initial weights of (seed, parameter). Rows that do not fill a batch make a smaller last one.
+// (seed, step, layer), initial weights of (seed, parameter), the learning rate of (schedule, step). Rows that do not fill a
+// batch make a smaller last one.
+//
+// Read next: optimizer.go for the update rules, program.go for the computation of a step, trainer.go for the epoch around it.
 package learn
 
 import (
 	"fmt"
 	"math"
+	"slices"
+	"strconv"
+	"strings"
 
 	"mbuild.dev/mbuild/executor/mlx"
+	"mbuild.dev/mbuild/lang/schema"
 	"mbuild.dev/mbuild/stdlib/artifact/bundle"
 	"mbuild.dev/mbuild/stdlib/graph"
 )
 
-// Config is what training is told, beside graph and data.
+// Config is what training is told, beside graph and data. The zero value of what is not required leaves it out.
 type Config struct {
-	Loss      string    `json:"loss"` // cross_entropy: of softmax(logits) against a class; mse: of one output against a number
+	Loss           string             `json:"loss"`            // a name of Losses
+	HuberDelta     float64            `json:"huber_delta"`     // where huber turns from square to line; 0 stands for 1
+	FocalGamma     float64            `json:"focal_gamma"`     // how much focal turns away from what is right already
+	LabelSmoothing float64            `json:"label_smoothing"` // the share of a label that is spread over all classes
+	ClassWeights   map[string]float64 `json:"class_weights"`   // by class; 1 for those that are not named
+
 	Optimizer Optimizer `json:"optimizer"`
-	Batch     int       `json:"batch"`
-	Seed      int64     `json:"seed"`
-	Shuffle   bool      `json:"shuffle"`
-	ClipNorm  float64   `json:"clip_norm"` // global L2 norm that gradients are scaled down to; 0 leaves them
-	KeepZeros bool      `json:"keep_zeros"`
+	Groups    []Group   `json:"group"`
+	Schedule  Schedule  `json:"schedule"`
+
+	Batch      int   `json:"batch"`      // rows in a step
+	Accumulate int   `json:"accumulate"` // parts that a batch is computed in, one after the other; 0 and 1: whole
+	Seed       int64 `json:"seed"`
+	Shuffle    bool  `json:"shuffle"`
+
+	ClipNorm  float64 `json:"clip_norm"`  // global L2 norm that gradients are scaled down to; 0 leaves them
+	ClipValue float64 `json:"clip_value"` // largest size of each element of a gradient, before clip_norm; 0 leaves them
+	EMA       *EMA    `json:"ema"`
+	Precision string  `json:"precision"`  // float32 (also ""), bfloat16 or float16: what layers compute in
+	Remat     int     `json:"checkpoint"` // of the layers' outputs keep each n-th for the gradient, make the others again; 0 keeps all
+	LogEvery  int     `json:"log_every"`  // steps between lines of the history; 0 for none but the epoch's
+	KeepZeros bool    `json:"keep_zeros"` // weights that are zero stay zero
+
+	weights []float32 // of the classes in order; nil where all weigh the same
 }
 
-// Optimizer is how gradients become steps.
-//
-//	sgd       w -= lr (g + weight_decay w)
-//	momentum  v = momentum v + g + weight_decay w; w -= lr v        (Polyak 1964, as in PyTorch, without dampening)
-//	adam      Kingma and Ba 2015, algorithm 1; weight_decay adds to the gradient
-//	adamw     Loshchilov and Hutter 2019: w -= lr weight_decay w, apart from the gradient
-type Optimizer struct {
-	Type        string  `json:"type"`
-	LR          float64 `json:"lr"`
-	WeightDecay float64 `json:"weight_decay"`
-	Momentum    float64 `json:"momentum"`
-	Beta1       float64 `json:"beta1"`
-	Beta2       float64 `json:"beta2"`
-	Epsilon     float64 `json:"epsilon"`
+// EMA is a moving average of the weights: after each step, average = d average + (1-d) weight, with
+// d = min(decay, (1+step)/(10+step)), so that the first steps do not weigh for ever.
+type EMA struct {
+	Decay float64 `json:"decay"`
 }
 
-// moments are the names of the tensors an optimizer keeps for each parameter.
-func (o Optimizer) moments() []string {
-	switch o.Type {
-	case "momentum":
-		return []string{"velocity"}
-	case "adam", "adamw":
-		return []string{"m", "v"}
+// Misfit is a configuration that does not fit the graph or the data. Attr is the attribute at fault.
+type Misfit struct{ Attr, Text string }
+
+func (m *Misfit) Error() string { return m.Text }
+
+// Sentence is the text with a full stop, unless it ends with a question.
+func (m *Misfit) Sentence() string {
+	if strings.HasSuffix(m.Text, "?") {
+		return m.Text
+	}
+	return m.Text + "."
+}
+
+func misfit(attr, format string, args ...any) error {
+	return &Misfit{attr, fmt.Sprintf(format, args...)}
+}
+
+// Named tells the configuration what the classes of the data are called, which ClassWeights speak of.
+func (c *Config) Named(classes []string) error {
+	if len(c.ClassWeights) == 0 {
+		return nil
+	}
+	c.weights = make([]float32, len(classes))
+	for i := range c.weights {
+		c.weights[i] = 1
+	}
+	for name, w := range c.ClassWeights {
+		i := slices.Index(classes, name)
+		if i < 0 {
+			hint := fmt.Sprintf("the data has %s", list(classes))
+			if s := schema.Nearest(name, classes); s != "" {
+				hint += fmt.Sprintf("; did you mean %q?", s)
+			}
+			return misfit("class_weights", "class_weights names %q, which is no class: %s", name, hint)
+		}
+		c.weights[i] = float32(w)
 	}
 	return nil
+}
+
+// list names some things, the first ten of many.
+func list(names []string) string {
+	var quoted []string
+	for _, n := range names[:min(len(names), 10)] {
+		quoted = append(quoted, strconv.Quote(n))
+	}
+	text := strings.Join(quoted, ", ")
+	if more := len(names) - len(quoted); more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
+}
+
+// parts is Accumulate, at least 1.
+func (c *Config) parts() int { return max(c.Accumulate, 1) }
+
+// Check reports what of a configuration cannot be, whatever graph and data are. A *Misfit.
+func (c *Config) Check() error {
+	l, known := Losses[c.Loss]
+	switch {
+	case !known:
+		return misfit("loss", "there is no loss %q", c.Loss)
+	case c.Batch < 1:
+		return misfit("batch", "a batch has at least 1 row, not %d", c.Batch)
+	case c.Batch%c.parts() != 0:
+		return misfit("accumulate", "accumulate = %d does not divide batch = %d: the parts of a batch must be of one size. Take a divisor of %d, or a batch of %d",
+			c.Accumulate, c.Batch, c.Batch, (c.Batch/c.parts()+1)*c.parts())
+	case c.LabelSmoothing != 0 && !l.smooths:
+		return misfit("label_smoothing", "label_smoothing does nothing for %s; it is for %s", c.Loss, lossesThat(func(l Loss) bool { return l.smooths }))
+	case len(c.ClassWeights) > 0 && !l.Classes:
+		return misfit("class_weights", "class_weights do nothing for %s; they are for %s", c.Loss, lossesThat(func(l Loss) bool { return l.Classes }))
+	case rules[c.Optimizer.Type].step == nil:
+		return misfit("optimizer", "there is no optimizer %q", c.Optimizer.Type)
+	case c.Optimizer.LR <= 0 || c.Optimizer.WeightDecay < 0:
+		return misfit("optimizer", "learning rate %g and weight decay %g: the first must be above 0, the other at least 0", c.Optimizer.LR, c.Optimizer.WeightDecay)
+	}
+	for name, w := range c.ClassWeights {
+		if w < 0 || math.IsNaN(w) || math.IsInf(w, 0) {
+			return misfit("class_weights", "class %q weighs %g; a weight is at least 0", name, w)
+		}
+	}
+	return c.Schedule.Check()
 }
 
 // State is everything that the next epoch depends on, beside graph, data and config.
@@ -61,6 +149,23 @@ type State struct {
 	Step    int                      // steps done
 	Params  map[string]bundle.Params // by layer
 	Moments map[string]bundle.Params // by layer; "<param>.<moment>"
+	Scaler  []float32                // of the loss, with float16 only: see scaler.go
+}
+
+// Averaged returns the parameters with the moving averages in the place of the weights that have one, and whether there are
+// any.
+func (s *State) Averaged() (map[string]bundle.Params, bool) {
+	out, any := map[string]bundle.Params{}, false
+	for layer, ps := range s.Params {
+		out[layer] = bundle.Params{}
+		for name, t := range ps {
+			if a := s.Moments[layer][name+"."+emaName]; a != nil {
+				t, any = a, true
+			}
+			out[layer][name] = t
+		}
+	}
+	return out, any
 }
 
 // Init returns the state before the first epoch. Each parameter is a pure function of seed and name:
@@ -101,14 +206,4 @@ func fill(v []float32, init graph.Init, r *mlx.Random) {
 			v[i] = float32(r.Normal() * dev)
 		}
 	}
-}
-
-// Diverged says that the loss is no longer a number.
-type Diverged struct {
-	Epoch, Step int // from 1; Step within the epoch
-	LR          float64
-}
-
-func (d *Diverged) Error() string {
-	return fmt.Sprintf("the loss is not finite from step %d of epoch %d on. Try a smaller learning rate (it is %g), clip_norm, or inputs scaled to about 1", d.Step, d.Epoch, d.LR)
 }

@@ -23,10 +23,12 @@ func TestConvolutions(t *testing.T) {
 		t.Fatal(err)
 	}
 	d := blobs(203, 36, 4)
+	conv := Config{Loss: "cross_entropy", Batch: 32, Seed: 3, Shuffle: true,
+		Optimizer: Optimizer{Type: "adamw", LR: 0.01, WeightDecay: 0.01, Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8}}
 	begin := func() *State { return &State{Params: Init(info, 3)} }
-	three, m := train(t, g, info, adam, d, begin(), 3)
-	one, first := train(t, g, info, adam, d, begin(), 1)
-	resumed, _ := train(t, g, info, adam, d, one, 2)
+	three, m := train(t, g, info, conv, d, begin(), 3)
+	one, first := train(t, g, info, conv, d, begin(), 1)
+	resumed, _ := train(t, g, info, conv, d, one, 2)
 	if !reflect.DeepEqual(three, resumed) {
 		t.Error("resuming changed the bits")
 	}

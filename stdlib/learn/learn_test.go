@@ -58,15 +58,15 @@ func session(t testing.TB) *mlx.Session {
 	return s
 }
 
-var adam = Config{Loss: "cross_entropy", Batch: 32, Seed: 3, Shuffle: true,
+var plain = Config{Loss: "cross_entropy", Batch: 32, Seed: 3, Shuffle: true,
 	Optimizer: Optimizer{Type: "adamw", LR: 0.01, WeightDecay: 0.01, Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8}}
 
-func train(t testing.TB, g *graph.Graph, info *graph.Info, c Config, d *dataset.Data, s *State, epochs int) (*State, Metrics) {
-	tr, err := NewTrainer(session(t), g, info, c, d, s)
+func train(t testing.TB, g *graph.Graph, info *graph.Info, c Config, d *dataset.Data, s *State, epochs int) (*State, *Record) {
+	tr, err := NewTrainer(session(t), g, info, c, d, s, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var m Metrics
+	var m *Record
 	for range epochs {
 		if m, err = tr.Epoch(context.Background(), nil); err != nil {
 			t.Fatal(err)
@@ -84,7 +84,7 @@ func TestResume(t *testing.T) {
 	g, info := mlp(t, 8, 16, 4, graph.Layer{Name: "bn", Op: "batch_norm"}, graph.Layer{Name: "drop", Op: "dropout", Attrs: map[string]any{"rate": 0.25}})
 	d := blobs(203, 8, 4)
 	for _, opt := range []string{"sgd", "momentum", "adam", "adamw"} {
-		c := adam
+		c := plain
 		c.Optimizer.Type, c.Optimizer.Momentum, c.ClipNorm = opt, 0.9, 1
 		if opt == "sgd" {
 			c.Optimizer.LR = 0.3
@@ -107,7 +107,7 @@ func TestOneStep(t *testing.T) {
 	g, info := mlp(t, 3, 4, 2)
 	d := blobs(6, 3, 2)
 	for _, opt := range []string{"sgd", "momentum", "adam", "adamw"} {
-		c := adam
+		c := plain
 		c.Batch, c.Shuffle = 6, false
 		c.Optimizer.Type = opt
 		before := &State{Params: Init(info, 9)}
@@ -122,7 +122,7 @@ func TestOneStep(t *testing.T) {
 			down := loss(t, g, info, before.Params, d)
 			w[i] = was
 			grad := (up - down) / (2 * h)
-			want := step(c.Optimizer, float64(was), grad)
+			want := formula(c.Optimizer, float64(was), grad)
 			tol := 2e-5
 			if opt == "adam" || opt == "adamw" {
 				tol = 5e-3 // g/|g| magnifies the error of tiny differences
@@ -134,8 +134,8 @@ func TestOneStep(t *testing.T) {
 	}
 }
 
-// step is the first step of an optimizer, from its definition.
-func step(o Optimizer, w, g float64) float64 {
+// formula is the first step of an optimizer, from its definition.
+func formula(o Optimizer, w, g float64) float64 {
 	switch o.Type {
 	case "adamw":
 		return w - o.LR*(g/(math.Abs(g)+o.Epsilon)+o.WeightDecay*w)
@@ -168,9 +168,9 @@ func TestDiverged(t *testing.T) {
 	g, info := mlp(t, 8, 16, 4)
 	d := blobs(64, 8, 4)
 	d.Features[8*40] = float32(math.NaN())
-	c := adam
+	c := plain
 	c.Shuffle = false
-	tr, err := NewTrainer(session(t), g, info, c, d, &State{Params: Init(info, 1)})
+	tr, err := NewTrainer(session(t), g, info, c, d, &State{Params: Init(info, 1)}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -188,7 +188,7 @@ func TestKeepZeros(t *testing.T) {
 	for i := 0; i < len(w); i += 2 {
 		w[i] = 0
 	}
-	c := adam
+	c := plain
 	c.KeepZeros = true
 	after, _ := train(t, g, info, c, blobs(64, 8, 4), s, 2)
 	moved := false

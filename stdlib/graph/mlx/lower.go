@@ -31,9 +31,14 @@ type Lowering struct {
 	Params Values           // every parameter that graph.Infer lists
 	Train  bool             // batch statistics and dropout, as in training
 	Masks  map[string]*Node // dropout masks by layer: 0 or 1/(1-rate), of the layer's shape; Train only
+	Frozen map[string]bool  // batch_norm layers that use their running statistics in training, too, and leave them alone
 	Stats  Values           // filled in by Forward when Train is set: the new running statistics of batch_norm layers
-	nodes  map[string]*Node
-	late   map[string]string // what layers apply instead of their activation: those that are put off, and max_pools after them
+
+	// Each, if any, is called with the output of each layer and may put another node in its place.
+	Each func(layer *graph.Layer, y *Node) *Node
+
+	nodes map[string]*Node
+	late  map[string]string // what layers apply instead of their activation: those that are put off, and max_pools after them
 }
 
 // Forward lowers the graph over its inputs ([batch, shape...] float32 by name) and returns its outputs in order. It panics
@@ -54,7 +59,11 @@ func (l *Lowering) Forward(inputs map[string]*Node) []*Node {
 	}
 	for i := range l.Graph.Layers {
 		layer := &l.Graph.Layers[i]
-		l.nodes[layer.Name] = l.layer(layer)
+		y := l.layer(layer)
+		if l.Each != nil {
+			y = l.Each(layer, y)
+		}
+		l.nodes[layer.Name] = y
 	}
 	out := make([]*Node, len(l.Graph.Outputs))
 	for i, name := range l.Graph.Outputs {
@@ -62,6 +71,9 @@ func (l *Lowering) Forward(inputs map[string]*Node) []*Node {
 	}
 	return out
 }
+
+// Node is what a layer, or an input, gave in Forward; nil for another name.
+func (l *Lowering) Node(name string) *Node { return l.nodes[name] }
 
 func (l *Lowering) layer(layer *graph.Layer) *Node {
 	x := l.nodes[layer.Inputs[0]]
@@ -208,7 +220,7 @@ func integerMatMul(x, w *Node) *Node {
 
 func (l *Lowering) batchNorm(layer *graph.Layer, x *Node) *Node {
 	mean, variance := l.param(layer, "mean"), l.param(layer, "variance")
-	if l.Train {
+	if l.Train && !l.Frozen[layer.Name] {
 		axes := make([]int, x.Rank()-1)
 		for i := range axes {
 			axes[i] = i

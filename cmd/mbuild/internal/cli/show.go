@@ -5,12 +5,15 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"reflect"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"mbuild.dev/mbuild/cache"
 	"mbuild.dev/mbuild/cmd/mbuild/internal/contract"
+	"mbuild.dev/mbuild/lang/value"
 	"mbuild.dev/mbuild/planner"
 )
 
@@ -18,6 +21,7 @@ func (a *app) showCmd() *cobra.Command {
 	return &cobra.Command{
 		Use:   "show ADDRESS | PLANFILE",
 		Short: "Show what is known of a block, or a saved plan",
+		Long:  "Show prints outputs, metrics and history of a block. Given the address of a block with for_each or count, without a key, it compares its\ninstances in one table: the attributes in which they differ, and their metrics.",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if info, err := os.Stat(args[0]); err == nil && info.Mode().IsRegular() {
@@ -30,6 +34,14 @@ func (a *app) showCmd() *cobra.Command {
 			defer w.close()
 			if w.plan == nil {
 				return a.report(w.spec, w.diags)
+			}
+			if all := instancesOf(w.plan, args[0]); len(all) > 0 {
+				doc := showInstances(cmd.Context(), w, args[0], all)
+				if a.json {
+					return a.writeJSON(doc)
+				}
+				a.view().Instances(doc)
+				return nil
 			}
 			b, err := findBlock(w.plan, args[0])
 			if err != nil {
@@ -64,6 +76,71 @@ func findBlock(p *planner.Plan, addr string) (*planner.BlockStep, error) {
 		return b, nil
 	}
 	return nil, fmt.Errorf("there is no block %s in this spec.%s", addr, p.Graph.Hint(addr))
+}
+
+// instancesOf finds the instances of a block under for_each or count, by the address without a key.
+func instancesOf(p *planner.Plan, addr string) []*planner.BlockStep {
+	var all []*planner.BlockStep
+	for _, b := range p.Blocks {
+		if a := b.Block.Addr; a.Key != "" && a.Base().String() == addr {
+			all = append(all, b)
+		}
+	}
+	return all
+}
+
+// showInstances gathers what is known of all instances, and in what their attributes differ.
+func showInstances(ctx context.Context, w *work, addr string, all []*planner.BlockStep) *contract.Instances {
+	doc := &contract.Instances{Address: addr, Kind: all[0].Kind.Name()}
+	flat := make([]map[string]any, len(all))
+	differ := map[string]bool{}
+	for i, b := range all {
+		flat[i] = map[string]any{}
+		flatten(flat[i], "", b.Block.Attrs())
+		for _, pair := range [][2]map[string]any{{flat[0], flat[i]}, {flat[i], flat[0]}} {
+			for path, v := range pair[0] {
+				differ[path] = differ[path] || !reflect.DeepEqual(v, pair[1][path])
+			}
+		}
+	}
+	for i, b := range all {
+		show := showBlock(ctx, w, b)
+		show.Attributes = map[string]any{}
+		for path, is := range differ {
+			if v, ok := flat[i][path]; is && ok {
+				show.Attributes[path] = v
+			}
+		}
+		doc.Instances = append(doc.Instances, show)
+	}
+	return doc
+}
+
+// flatten lists attributes by path; references stand for what they lead to.
+func flatten(into map[string]any, prefix string, v any) {
+	switch x := v.(type) {
+	case map[string]any:
+		for k, e := range x {
+			flatten(into, join(prefix, k), e)
+		}
+	case []any:
+		for i, e := range x {
+			flatten(into, join(prefix, strconv.Itoa(i)), e)
+		}
+	case value.Ref:
+		into[prefix] = x.To
+	case value.Secret:
+		into[prefix] = "(sensitive)"
+	default:
+		into[prefix] = x
+	}
+}
+
+func join(prefix, name string) string {
+	if prefix == "" {
+		return name
+	}
+	return prefix + "." + name
 }
 
 // showBlock gathers what the store knows of a block.

@@ -336,6 +336,13 @@ type Upstream struct {
 	After   *string `json:"after"`
 }
 
+// Instances is the document of show -json ADDRESS where the address is that of a block under for_each or count, without a key.
+type Instances struct {
+	Address   string  `json:"address"`
+	Kind      string  `json:"kind"`
+	Instances []*Show `json:"instances"`
+}
+
 // Show is the document of show -json ADDRESS.
 type Show struct {
 	Address string             `json:"address"`
@@ -347,6 +354,9 @@ type Show struct {
 	Report  any                `json:"report,omitempty"`
 	History any                `json:"history,omitempty"`
 	Actions []Action           `json:"actions"`
+
+	// Attributes are those that not all instances of the block share, by path; among instances only.
+	Attributes map[string]any `json:"attributes,omitempty"`
 }
 
 // Text and Key convert optional strings and keys for the documents above.

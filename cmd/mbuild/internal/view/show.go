@@ -3,6 +3,8 @@ package view
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
+	"text/tabwriter"
 
 	"mbuild.dev/mbuild/cmd/mbuild/internal/contract"
 )
@@ -18,7 +20,7 @@ func (v *View) Show(d *contract.Show) {
 		}
 	}
 	for _, name := range sortedKeys(d.Metrics) {
-		fmt.Fprintf(v.out, "  %-16s %.6g\n", name, d.Metrics[name])
+		fmt.Fprintf(v.out, "  %-20s %.6g\n", name, d.Metrics[name])
 	}
 	if h, ok := d.History.([]any); ok {
 		for _, e := range h {
@@ -26,4 +28,56 @@ func (v *View) Show(d *contract.Show) {
 			fmt.Fprintf(v.out, "  %s\n", b)
 		}
 	}
+}
+
+// Instances prints a table of the instances of a block: a line each, the attributes in which they differ, and their metrics.
+func (v *View) Instances(d *contract.Instances) {
+	attrs, metrics := map[string]bool{}, map[string]bool{}
+	for _, s := range d.Instances {
+		for name := range s.Attributes {
+			attrs[name] = true
+		}
+		for name := range s.Metrics {
+			metrics[name] = true
+		}
+	}
+	head := append([]string{"instance", "status"}, append(sortedKeys(attrs), sortedKeys(metrics)...)...)
+	rows := [][]string{head}
+	for _, s := range d.Instances {
+		row := []string{strings.TrimPrefix(s.Address, d.Address), string(s.Status)}
+		for _, name := range sortedKeys(attrs) {
+			row = append(row, cell(s.Attributes[name]))
+		}
+		for _, name := range sortedKeys(metrics) {
+			if m, ok := s.Metrics[name]; ok {
+				row = append(row, fmt.Sprintf("%.6g", m))
+			} else {
+				row = append(row, "")
+			}
+		}
+		rows = append(rows, row)
+	}
+	fmt.Fprintf(v.out, "%s  %s, %d instances\n", v.paint(bold, d.Address), d.Kind, len(d.Instances))
+	v.columns(rows)
+}
+
+// cell is a value of a spec as a table shows it.
+func cell(v any) string {
+	switch x := v.(type) {
+	case nil:
+		return ""
+	case string:
+		return x
+	}
+	b, _ := json.Marshal(v)
+	return string(b)
+}
+
+// columns prints a table, its columns as wide as they need be.
+func (v *View) columns(rows [][]string) {
+	w := tabwriter.NewWriter(v.out, 0, 0, 2, ' ', 0)
+	for _, row := range rows {
+		fmt.Fprintf(w, "  %s\n", strings.Join(row, "\t"))
+	}
+	w.Flush()
 }

@@ -1,0 +1,100 @@
+package chain
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"mbuild.dev/mbuild/executor"
+	"mbuild.dev/mbuild/stdlib/artifact/bundle"
+	"mbuild.dev/mbuild/stdlib/graph"
+)
+
+// best hands out the model of the best epoch.
+func best(_ context.Context, job *executor.Job) error {
+	h, err := ReadHistory(job.In("history"))
+	if err != nil {
+		return err
+	}
+	at := lowest(h, 0)
+	job.Metrics["epoch"] = float64(at + 1)
+	return os.CopyFS(job.Out("model"), os.DirFS(job.In(fmt.Sprintf("model%d", at))))
+}
+
+// average makes the mean of the last models (stochastic weight averaging; Izmailov et al. 2018), in float64, from the first to
+// the last. Running statistics of batch_norm are averaged like weights, and not taken anew over the data.
+func average(ctx context.Context, job *executor.Job) error {
+	var p struct {
+		Epochs int `json:"epochs"`
+	}
+	if err := job.Bind(&p); err != nil {
+		return err
+	}
+	h, err := ReadHistory(job.In("history"))
+	if err != nil {
+		return err
+	}
+	first := max(0, len(h)-p.Epochs)
+	var mean *bundle.Model
+	sums := map[*bundle.Tensor][]float64{}
+	for k := first; k < len(h); k++ {
+		m, err := bundle.Read(job.In(fmt.Sprintf("model%d", k)))
+		if err != nil {
+			return err
+		}
+		if mean == nil {
+			mean = m
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		for layer, ps := range mean.Params {
+			for name, t := range ps {
+				sums[t] = plus(sums[t], m.Params[layer][name].Float32s())
+			}
+		}
+	}
+	if mean == nil {
+		return errors.New("there is no epoch to take the mean of")
+	}
+	n := float64(len(h) - first)
+	for _, ps := range mean.Params {
+		for name, t := range ps {
+			v := make([]float32, graph.Size(t.Shape))
+			for i, s := range sums[t] {
+				v[i] = float32(s / n)
+			}
+			ps[name] = bundle.Float32(t.Shape, v)
+		}
+	}
+	job.Metrics["epochs"] = n
+	return bundle.Write(job.Out("model"), mean)
+}
+
+func plus(sum []float64, v []float32) []float64 {
+	if sum == nil {
+		sum = make([]float64, len(v))
+	}
+	for i, x := range v {
+		sum[i] += float64(x)
+	}
+	return sum
+}
+
+// ema makes the model of the moving averages that the last state holds.
+func ema(_ context.Context, job *executor.Job) error {
+	m, err := bundle.Read(job.In("model"))
+	if err != nil {
+		return err
+	}
+	state, err := readState(job.In("state"), m.Params)
+	if err != nil {
+		return err
+	}
+	var ok bool
+	if m.Params, ok = state.Averaged(); !ok {
+		return errors.New("the training state holds no moving averages")
+	}
+	return bundle.Write(job.Out("model"), m)
+}

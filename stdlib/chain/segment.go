@@ -1,0 +1,307 @@
+package chain
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"runtime"
+	"strings"
+	"time"
+
+	"mbuild.dev/mbuild/executor"
+	"mbuild.dev/mbuild/executor/mlx"
+	"mbuild.dev/mbuild/lang/value"
+	"mbuild.dev/mbuild/stdlib/artifact/bundle"
+	"mbuild.dev/mbuild/stdlib/artifact/dataset"
+	"mbuild.dev/mbuild/stdlib/graph"
+	"mbuild.dev/mbuild/stdlib/learn"
+)
+
+// warm is what a worker keeps between the segments of a chain: the compiled trainer, and which job's state it holds.
+type warm struct {
+	origin  string // "<job id>/state"
+	params  string
+	data    *splits
+	config  learn.Config
+	trainer *learn.Trainer
+	graph   *graph.Graph
+	info    *graph.Info
+}
+
+// splits are the data of a chain. A worker keeps those it read last, for the next chain of a sweep.
+type splits struct {
+	digest       string
+	train, valid *dataset.Data // valid is nil where there is no such split
+	classes      []string
+}
+
+// The names of what a chain keeps in a worker's memory.
+const (
+	warmSlot     = "chain"
+	dataSlot     = "chain/data"
+	programsSlot = "chain/programs"
+)
+
+// segment does one epoch.
+func segment(ctx context.Context, job *executor.Job) error {
+	if job.Has("flag") {
+		flag, err := os.ReadFile(job.In("flag"))
+		if err != nil {
+			return err
+		}
+		if strings.TrimSpace(string(flag)) == "stop" {
+			return passOn(job)
+		}
+	}
+	w, err := attach(job)
+	if err != nil {
+		return err
+	}
+	begin := time.Now()
+	r, err := w.trainer.Epoch(ctx, w.progress(job, begin))
+	if err != nil {
+		job.Memory.Put(warmSlot, nil)
+		return w.failed(ctx, job, err)
+	}
+	return w.save(ctx, job, r, time.Since(begin))
+}
+
+// progress tells of an epoch under way, some twenty times a second.
+func (w *warm) progress(job *executor.Job, begin time.Time) func(step, total int, loss float64) {
+	last, loss := begin, math.NaN()
+	return func(step, total int, l float64) {
+		if !math.IsNaN(l) {
+			loss = l
+		}
+		now := time.Now()
+		if now.Sub(last) < 50*time.Millisecond && step != total {
+			return
+		}
+		last = now
+		seconds := now.Sub(begin).Seconds()
+		m := map[string]float64{"steps_per_second": float64(step) / seconds, "examples_per_second": float64(step*w.config.Batch) / seconds}
+		if !math.IsNaN(loss) {
+			m["loss"] = loss
+		}
+		job.Progress(int64(step), int64(total), m)
+	}
+}
+
+// failed words the end of an epoch that went wrong. One that diverged is gone through again, for the layer that went first.
+func (w *warm) failed(ctx context.Context, job *executor.Job, err error) error {
+	var div *learn.Diverged
+	var over *learn.Overflow
+	switch {
+	case errors.As(err, &div):
+		if again, err := attach(job); err == nil {
+			div = again.trainer.Diagnose(ctx, div)
+			job.Memory.Put(warmSlot, nil)
+		}
+		return &executor.Failure{Code: "diverged", Summary: "Training diverged", Attr: "optimizer", Detail: fmt.Sprintf("%s: %v. Nothing of this epoch is kept.", job.Addr, div)}
+	case errors.As(err, &over):
+		return &executor.Failure{Code: "overflow", Summary: "Training overflows float16", Attr: "precision", Detail: fmt.Sprintf("%s: %v. Nothing of this epoch is kept.", job.Addr, over)}
+	}
+	return err
+}
+
+// attach finds the trainer that holds the state to go on from, or makes one from what the inputs say.
+func attach(job *executor.Job) (*warm, error) {
+	enc, err := value.Canonical(job.Params)
+	if err != nil {
+		return nil, err
+	}
+	var config learn.Config
+	if err := job.Bind(&config); err != nil {
+		return nil, err
+	}
+	if w, ok := job.Memory.Get(warmSlot).(*warm); ok && job.Has("state") {
+		in := job.Inputs["state"]
+		if in.Origin != "" && in.Origin == w.origin && w.data.digest == job.Inputs["data"].Digest &&
+			(w.params == string(enc) || w.trainer.Reschedule(config)) {
+			w.params, w.config = string(enc), config
+			return w, nil
+		}
+	}
+	job.Memory.Put(warmSlot, nil)
+	w := &warm{params: string(enc), config: config}
+	state, err := w.begin(job)
+	if err != nil {
+		return nil, err
+	}
+	if w.data, err = readSplits(job); err != nil {
+		return nil, err
+	}
+	session, err := mlx.Open(job.Backend)
+	if err != nil {
+		return nil, err
+	}
+	if err := w.config.Named(w.data.classes); err != nil {
+		return nil, misfit(err)
+	}
+	programs, ok := job.Memory.Get(programsSlot).(*learn.Programs)
+	if !ok {
+		programs = &learn.Programs{}
+		job.Memory.Put(programsSlot, programs)
+	}
+	if w.trainer, err = learn.NewTrainer(session, w.graph, w.info, w.config, w.data.train, state, programs); err != nil {
+		return nil, misfit(err)
+	}
+	job.Memory.Put(warmSlot, w)
+	return w, nil
+}
+
+// misfit points at the attribute that does not fit.
+func misfit(err error) error {
+	f := &executor.Failure{Code: "misfit", Summary: "Model and data do not fit", Attr: "data", Detail: err.Error() + "."}
+	var m *learn.Misfit
+	if errors.As(err, &m) {
+		f.Attr, f.Detail = m.Attr, m.Sentence()
+	}
+	return f
+}
+
+// readSplits reads the data, unless the worker has it.
+func readSplits(job *executor.Job) (*splits, error) {
+	dir, digest := job.In("data"), job.Inputs["data"].Digest
+	if s, ok := job.Memory.Get(dataSlot).(*splits); ok && s.digest == digest {
+		return s, nil
+	}
+	job.Memory.Put(dataSlot, nil)
+	manifest, err := dataset.ReadManifest(dir)
+	if err != nil {
+		return nil, err
+	}
+	s := &splits{digest: digest}
+	if manifest.Label != nil {
+		s.classes = manifest.Label.Classes
+	}
+	if s.train, err = dataset.Read(dir, manifest, "train"); err != nil {
+		return nil, misfit(err)
+	}
+	if manifest.Has("valid") && manifest.Splits[0].Name != dataset.All {
+		if s.valid, err = dataset.Read(dir, manifest, "valid"); err != nil {
+			return nil, err
+		}
+	}
+	job.Memory.Put(dataSlot, s)
+	return s, nil
+}
+
+// begin reads or makes the state that the epoch starts from.
+func (w *warm) begin(job *executor.Job) (*learn.State, error) {
+	if job.Has("graph") {
+		b, err := os.ReadFile(job.In("graph"))
+		if err != nil {
+			return nil, err
+		}
+		if w.graph, w.info, err = graph.Decode(b); err != nil {
+			return nil, err
+		}
+		return &learn.State{Params: learn.Init(w.info, w.config.Seed)}, nil
+	}
+	m, err := bundle.Read(job.In("model"))
+	if err != nil {
+		return nil, err
+	}
+	w.graph, w.info = m.Graph, m.Info
+	if !job.Has("state") {
+		return &learn.State{Params: m.Params}, nil
+	}
+	return readState(job.In("state"), m.Params)
+}
+
+// save writes model, state and history, and remembers which job's state the trainer now holds. The files are written while the
+// valid split is computed.
+func (w *warm) save(ctx context.Context, job *executor.Job, r *learn.Record, took time.Duration) error {
+	state, err := w.trainer.State()
+	if err != nil {
+		return err
+	}
+	written := make(chan error, 1)
+	go func() {
+		err := bundle.Write(job.Out("model"), &bundle.Model{Graph: w.graph, Info: w.info, Params: state.Params})
+		if err == nil {
+			err = writeState(job.Out("state"), state)
+		}
+		written <- err
+	}()
+	l := line(state.Epoch, r)
+	err = errors.Join(w.validate(ctx, &l), <-written)
+	if err != nil {
+		return err
+	}
+	w.report(job, l, r, took)
+	var history []Epoch
+	if job.Has("history") {
+		if history, err = ReadHistory(job.In("history")); err != nil {
+			return err
+		}
+	}
+	w.origin = fmt.Sprintf("%d/state", job.ID)
+	return writeJSON(job.Out("history"), append(history, l))
+}
+
+// validate measures the valid split.
+func (w *warm) validate(ctx context.Context, l *Epoch) error {
+	if w.data.valid == nil {
+		return nil
+	}
+	v, err := w.trainer.Evaluate(ctx, w.data.valid, false)
+	if err != nil {
+		return err
+	}
+	l.ValidLoss, l.ValidAccuracy = finite(v.Loss), finite(v.Accuracy)
+	if w.config.EMA == nil {
+		return nil
+	}
+	if v, err = w.trainer.Evaluate(ctx, w.data.valid, true); err != nil {
+		return err
+	}
+	l.EMAValidLoss, l.EMAValidAccuracy = finite(v.Loss), finite(v.Accuracy)
+	return nil
+}
+
+// report makes metrics and a line of the log. They stand beside the outputs, not in them, so they may tell of time and memory.
+func (w *warm) report(job *executor.Job, l Epoch, r *learn.Record, took time.Duration) {
+	var mem runtime.MemStats
+	runtime.ReadMemStats(&mem)
+	rate := float64(w.data.train.Rows) / took.Seconds()
+	for name, v := range map[string]*float64{
+		"loss": l.Loss, "accuracy": l.Accuracy, "valid_loss": l.ValidLoss, "valid_accuracy": l.ValidAccuracy,
+		"ema_valid_loss": l.EMAValidLoss, "ema_valid_accuracy": l.EMAValidAccuracy, "lr": &l.LR, "grad_norm": l.GradNorm,
+	} {
+		if v != nil {
+			job.Metrics[name] = *v
+		}
+	}
+	job.Metrics["epoch"], job.Metrics["steps"] = float64(l.Epoch), float64(r.Steps)
+	job.Metrics["examples_per_second"], job.Metrics["memory_bytes"] = rate, float64(mem.Sys)
+	text := fmt.Sprintf("epoch %d: loss %.6g, lr %.4g", l.Epoch, r.Loss, l.LR)
+	if l.GradNorm != nil {
+		text += fmt.Sprintf(", gradient norm %.4g", *l.GradNorm)
+	}
+	if w.config.Precision == "float16" {
+		job.Metrics["skipped_steps"] = float64(r.Skipped)
+		text += fmt.Sprintf(", %d steps skipped", r.Skipped)
+	}
+	fmt.Fprintf(job.Log, "%s, %.0f examples/s, %d MB\n", text, rate, mem.Sys>>20)
+}
+
+// passOn hands everything on unchanged: training has stopped early.
+func passOn(job *executor.Job) error {
+	if err := os.CopyFS(job.Out("model"), os.DirFS(job.In("model"))); err != nil {
+		return err
+	}
+	for _, name := range []string{"state", "history"} {
+		b, err := os.ReadFile(job.In(name))
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(job.Out(name), b, 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,401 @@
+package learn
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/gomlx/compute/dtypes"
+	. "github.com/gomlx/gomlx/core/graph"
+
+	"mbuild.dev/mbuild/executor/mlx"
+	"mbuild.dev/mbuild/stdlib/graph"
+	lower "mbuild.dev/mbuild/stdlib/graph/mlx"
+)
+
+// Program is what is compiled for training a graph in a certain way. It holds no state, and no number that a schedule, a seed
+// or data bring: one program serves all segments of a chain, and chains that differ in these only. It is used by one goroutine
+// at a time.
+type Program struct {
+	session *mlx.Session
+	graph   *graph.Graph
+	info    *graph.Info
+	config  Config // what is compiled in; the trainer's has the rest
+	loss    Loss
+	slots   []slot
+	masked  []bool // by slot: weights that are zero stay so
+	drops   []*graph.Layer
+	group   int  // steps in one call
+	measure bool // every step measures the norm of the gradient
+
+	step, measured, many *Exec // a step; a step that measures; group steps
+	part, apply          *Exec // gradients of a part of a batch; the step that they make together
+	eval                 *Exec
+}
+
+// smallStep is how many operations a training step has below which the time is in calling, not in computing: about 0.3 ms.
+// Then several steps go into one call.
+const (
+	smallStep = 32e6
+	groupSize = 8
+)
+
+// NewProgram checks graph and configuration against each other, as far as that needs no data, and prepares compilation, which
+// happens at the first step of each shape. masked has the parameters, as "<layer>/<param>", whose zeros are to stay.
+func NewProgram(s *mlx.Session, g *graph.Graph, info *graph.Info, c *Config, masked map[string]bool) (*Program, error) {
+	if err := c.Check(); err != nil {
+		return nil, err
+	}
+	if err := c.CheckGroups(g, info); err != nil {
+		return nil, err
+	}
+	for _, l := range g.Layers {
+		if l.Quant != "" || l.Store != "" {
+			return nil, fmt.Errorf("layer %q is quantised or cast: training needs float32 weights; train first, then compress", l.Name)
+		}
+	}
+	p := &Program{session: s, graph: g, info: info, config: *c, loss: Losses[c.Loss], slots: layout(info, c)}
+	if err := p.loss.Fit(c.Loss, g.Outputs[0], info.Shapes[g.Outputs[0]]); err != nil {
+		return nil, err
+	}
+	for _, sl := range p.slots {
+		p.masked = append(p.masked, sl.moment == "" && sl.trained && masked[sl.layer+"/"+sl.param])
+	}
+	for i := range g.Layers {
+		if l := &g.Layers[i]; l.Op == "dropout" && l.Float("rate", 0) > 0 {
+			p.drops = append(p.drops, l)
+		}
+	}
+	p.group = 1
+	if s.Name != mlx.Go && c.parts() == 1 && 3*float64(info.FLOPs)*float64(c.Batch) < smallStep {
+		p.group = groupSize // the Go backend has nothing to gain: a call costs it some microseconds
+	}
+	// The Go backend computes the norm in passes of its own, which only steps that are looked at are to pay for; others fuse
+	// it, and a second program would cost them more.
+	p.measure = s.Name != mlx.Go || c.ClipNorm > 0 || p.half()
+	return p, p.compile()
+}
+
+// half reports whether layers compute in float16, and the loss is scaled.
+func (p *Program) half() bool { return p.config.Precision == "float16" }
+
+// programKey is what a program is made of, as text.
+func programKey(s *mlx.Session, g *graph.Graph, c Config, masked map[string]bool) (string, error) {
+	enc, err := g.Encode()
+	if err != nil {
+		return "", err
+	}
+	if len(c.ClassWeights) > 0 {
+		c.ClassWeights = map[string]float64{"": 1}
+	}
+	if c.EMA != nil {
+		c.EMA = &EMA{}
+	}
+	c.Seed, c.Shuffle, c.LogEvery, c.Schedule, c.Optimizer.LR = 0, false, 0, Schedule{}, 0
+	conf, err := json.Marshal(c)
+	if err != nil {
+		return "", err
+	}
+	mask, err := json.Marshal(masked)
+	return strings.Join([]string{s.Name, string(enc), string(conf), string(mask)}, "\n"), err
+}
+
+func (p *Program) compile() error {
+	execs := map[**Exec]func([]*Node) []*Node{
+		&p.step: p.build(1, p.measure), &p.measured: p.build(1, true), &p.many: p.build(p.group, p.measure),
+		&p.part: p.buildPart, &p.apply: p.buildApply, &p.eval: p.buildEval,
+	}
+	return mlx.Try(func() error {
+		var errs []error
+		for at, build := range execs {
+			e, err := NewExec(p.session.Backend, build)
+			if err == nil {
+				e.SetMaxCache(-1)
+			}
+			*at = e
+			errs = append(errs, err)
+		}
+		return errors.Join(errs...)
+	})
+}
+
+// Close gives compiled code back.
+func (p *Program) Close() {
+	for _, e := range []*Exec{p.step, p.measured, p.many, p.part, p.apply, p.eval} {
+		e.Finalize()
+	}
+}
+
+// The numbers of a step that the host knows, one vector.
+const (
+	lrAt = iota
+	c1At
+	c2At
+	decayAt
+	indexAt   // of the step in its epoch, from 0
+	inverseAt // 1 / the sum of the weights of the rows of the batch
+	emaAt
+	rowsAt
+	weightAt // the sum of the weights of the rows of the batch
+	scalarSize
+)
+
+// The sums of a window of steps, one vector.
+const (
+	lossSum = iota // of the rows, weighed
+	rightSum
+	rowsSkipped
+	weightSkipped
+	sumSize
+)
+
+// noStep is a step that no epoch reaches: nothing was bad yet.
+const noStep = 1 << 24
+
+// feed is the input of a step, or of a part of one.
+type feed struct {
+	x, y, weight *Node // weight is nil where all rows weigh the same
+	scalars      *Node
+	masks        map[string]*Node
+}
+
+// window is what is collected over steps.
+type window struct{ sums, bad, norm *Node }
+
+// pass is what forward and backward of a batch give.
+type pass struct {
+	loss, right *Node // sums over rows; loss weighed
+	grads       []*Node
+	stats       lower.Values
+}
+
+// reader hands out the arguments of a computation in order.
+type reader struct{ args []*Node }
+
+func (r *reader) next() *Node {
+	n := r.args[0]
+	r.args = r.args[1:]
+	return n
+}
+
+func (r *reader) feed(p *Program) *feed {
+	f := &feed{x: r.next(), y: r.next(), masks: map[string]*Node{}}
+	if p.config.weights != nil {
+		f.weight = r.next()
+	}
+	for _, l := range p.drops {
+		f.masks[l.Name] = r.next()
+	}
+	f.scalars = r.next()
+	return f
+}
+
+func (r *reader) window() window { return window{r.next(), r.next(), r.next()} }
+
+// state is by slot: the ones that stay, then the live ones.
+func (r *reader) state(p *Program) []*Node {
+	state := make([]*Node, len(p.slots))
+	for _, live := range []bool{false, true} {
+		for i, sl := range p.slots {
+			if sl.live == live {
+				state[i] = r.next()
+			}
+		}
+	}
+	return state
+}
+
+func (r *reader) keep(p *Program) []*Node {
+	keep := make([]*Node, len(p.slots))
+	for i, m := range p.masked {
+		if m {
+			keep[i] = r.next()
+		}
+	}
+	return keep
+}
+
+// results puts window and live state in the order of outputs.
+func (p *Program) results(w window, state []*Node) []*Node {
+	out := []*Node{w.sums, w.bad, w.norm}
+	for i, sl := range p.slots {
+		if sl.live {
+			out = append(out, state[i])
+		}
+	}
+	return out
+}
+
+// build makes the computation of some steps: feeds, window, keep masks, state in; window, live state out.
+func (p *Program) build(steps int, measure bool) func([]*Node) []*Node {
+	return func(args []*Node) []*Node {
+		r := &reader{args}
+		feeds := make([]*feed, steps)
+		for k := range feeds {
+			feeds[k] = r.feed(p)
+		}
+		w, keep, state := r.window(), r.keep(p), r.state(p)
+		for _, f := range feeds {
+			w, state = p.advance(f.scalars, p.differentiate(f, state), w, keep, state, measure)
+		}
+		return p.results(w, state)
+	}
+}
+
+// buildPart makes the computation of a part of a batch: feed, sums of loss and right predictions, sums of gradients, state in;
+// the sums and running statistics out.
+func (p *Program) buildPart(args []*Node) []*Node {
+	r := &reader{args}
+	f, sums := r.feed(p), r.next()
+	var grads []*Node
+	for _, sl := range p.slots {
+		if sl.trained {
+			grads = append(grads, r.next())
+		}
+	}
+	state := r.state(p)
+	d := p.differentiate(f, state)
+	out := []*Node{Add(sums, Stack([]*Node{d.loss, d.right}, 0))}
+	for i := range grads {
+		out = append(out, Add(grads[i], d.grads[i]))
+	}
+	for i, sl := range p.slots {
+		if s := d.stats[sl.layer][sl.param]; sl.statistic() {
+			out = append(out, Where(IsFinite(d.loss), s, state[i]))
+		}
+	}
+	return out
+}
+
+// statistic reports whether a slot holds a running statistic, which forward changes.
+func (s slot) statistic() bool { return s.moment == "" && s.live && !s.trained }
+
+// buildApply makes the step out of gradients: scalars, sums, gradients, window, keep masks, state in; window, live state out.
+func (p *Program) buildApply(args []*Node) []*Node {
+	r := &reader{args}
+	scalars, sums := r.next(), r.next()
+	d := &pass{loss: element(sums, 0), right: element(sums, 1)}
+	for _, sl := range p.slots {
+		if sl.trained {
+			d.grads = append(d.grads, r.next())
+		}
+	}
+	w, keep, state := r.window(), r.keep(p), r.state(p)
+	w, state = p.advance(scalars, d, w, keep, state, true)
+	return p.results(w, state)
+}
+
+// differentiate computes loss and gradients. The gradients are those of the mean loss of the whole batch, with float16 times
+// the scale.
+func (p *Program) differentiate(f *feed, state []*Node) *pass {
+	fwd, out := p.forward(f, state)
+	loss, right := p.measureLoss(out, f.y, f.weight)
+	mean := Mul(loss, element(f.scalars, inverseAt))
+	if p.half() {
+		mean = Mul(mean, scaler{state[len(state)-1]}.at(scaleAt))
+	}
+	return &pass{loss: loss, right: right, grads: Gradient(mean, p.trained(state)...), stats: fwd.Stats}
+}
+
+// trained picks the parameters that have gradients.
+func (p *Program) trained(state []*Node) []*Node {
+	var out []*Node
+	for i, sl := range p.slots {
+		if sl.trained {
+			out = append(out, state[i])
+		}
+	}
+	return out
+}
+
+// measureLoss sums loss and right predictions over rows.
+func (p *Program) measureLoss(out, y, weight *Node) (loss, right *Node) {
+	each := p.loss.each(&p.config, out, y)
+	if weight != nil {
+		each = Mul(each, weight)
+	}
+	right = ScalarZero(out.Graph(), dtypes.Float32)
+	if p.loss.right != nil {
+		right = ReduceAllSum(ConvertDType(p.loss.right(out, y), dtypes.Float32))
+	}
+	return ReduceAllSum(each), right
+}
+
+// forward lowers the graph for training.
+func (p *Program) forward(f *feed, state []*Node) (*lower.Lowering, *Node) {
+	fwd := &lower.Lowering{Graph: p.graph, Params: lower.Values{}, Train: true, Masks: f.masks, Frozen: map[string]bool{}}
+	for i, sl := range p.slots {
+		if sl.moment != "" {
+			continue
+		}
+		if fwd.Params[sl.layer] == nil {
+			fwd.Params[sl.layer] = map[string]*Node{}
+		}
+		fwd.Params[sl.layer][sl.param] = p.rounded(sl, state[i])
+		if sl.frozen && sl.param == "mean" {
+			fwd.Frozen[sl.layer] = true
+		}
+	}
+	x := p.round(f.x)
+	if p.config.Remat > 0 {
+		x = x.Checkpoint()
+	}
+	done := 0
+	fwd.Each = func(_ *graph.Layer, y *Node) *Node {
+		y = p.round(y)
+		if done++; p.config.Remat > 0 && done%p.config.Remat == 0 {
+			y = y.Checkpoint()
+		}
+		return y
+	}
+	out := fwd.Forward(map[string]*Node{p.graph.Inputs[0].Name: x})[0]
+	if p.config.Remat > 0 {
+		out = out.StopCheckpoint()
+	}
+	return fwd, out
+}
+
+// rounded is a parameter as layers see it: weights and biases in their precision, scales and statistics of norms in float32.
+func (p *Program) rounded(sl slot, v *Node) *Node {
+	if sl.param == "weight" || sl.param == "bias" {
+		return p.round(v)
+	}
+	return v
+}
+
+// round rounds to the precision that layers compute in: what goes into a layer, and comes out, has its bits; a layer's own sums
+// are in float32, as in the matrix units that this is made for. Gradients are rounded at the same places on their way back.
+func (p *Program) round(x *Node) *Node {
+	switch p.config.Precision {
+	case "bfloat16":
+		return ConvertDType(OptimizationBarrier(ConvertDType(x, dtypes.BFloat16)), dtypes.Float32)
+	case "float16":
+		return ConvertDType(OptimizationBarrier(ConvertDType(x, dtypes.Float16)), dtypes.Float32)
+	}
+	return x
+}
+
+// buildEval makes the computation of the loss without training: x, y, weights where rows have them, parameters in; sums of loss
+// and right predictions out. It computes in float32, as the model will.
+func (p *Program) buildEval(args []*Node) []*Node {
+	r := &reader{args}
+	x, y := r.next(), r.next()
+	var weight *Node
+	if p.config.weights != nil {
+		weight = r.next()
+	}
+	fwd := &lower.Lowering{Graph: p.graph, Params: lower.Values{}}
+	for _, sl := range p.slots {
+		if sl.moment != "" {
+			continue
+		}
+		if fwd.Params[sl.layer] == nil {
+			fwd.Params[sl.layer] = map[string]*Node{}
+		}
+		fwd.Params[sl.layer][sl.param] = r.next()
+	}
+	out := fwd.Forward(map[string]*Node{p.graph.Inputs[0].Name: x})[0]
+	loss, right := p.measureLoss(out, y, weight)
+	return []*Node{loss, right}
+}
