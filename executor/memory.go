@@ -24,7 +24,7 @@ func (l *lostInput) Error() string { return "the bytes of an input are gone from
 
 // performInMemory runs an action without a private directory: inputs come straight from the store or the source tree, outputs
 // go straight into the store.
-func (m *machine) performInMemory(n *node) outcome {
+func (m *machine) performInMemory(ctx context.Context, n *node) outcome {
 	job := m.newJob(n)
 	log := job.Log.(*logBuffer)
 	job.wrote = make(map[string][]byte, len(n.step.Action.Outputs))
@@ -40,7 +40,7 @@ func (m *machine) performInMemory(n *node) outcome {
 	}
 	res := m.newResult()
 	res.Execution.Worker = "in-process"
-	err := runHere(m.ctx, n.run, job)
+	err := runHere(ctx, n.run, job)
 	var lost *lostInput
 	if errors.As(err, &lost) {
 		return outcome{node: n, lost: lost.producer}

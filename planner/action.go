@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"time"
 
 	"mbuild.dev/mbuild/cache"
 	"mbuild.dev/mbuild/lang"
@@ -81,6 +82,14 @@ func (a *Action) Dependencies(f func(*Action)) {
 	for _, from := range a.Gates {
 		f(from)
 	}
+}
+
+// Timeout is the longest run of the action: its block's, or its kind's; 0 is no limit. It is no part of the key.
+func (a *Action) Timeout() time.Duration {
+	if a.Block.Timeout > 0 {
+		return a.Block.Timeout
+	}
+	return a.Kind.Timeout
 }
 
 // Toolchain is what a machine adds to the keys of kinds that ask for it.

@@ -27,7 +27,8 @@ const MediaType = "application/vnd.mbuild.files.v1"
 // Kind is step.exec. Nothing is known of the command, so nothing is promised of its output but that it is cached.
 var Kind = &executor.Kind{
 	Kind: planner.Kind{
-		Family: "step", Type: "exec", Version: 1, Schema: Schema, Determinism: planner.None,
+		Family: "step", Type: "exec", Version: 2, Schema: Schema, Determinism: planner.None,
+		Transient: true, Timeout: time.Hour,
 		Outputs: []planner.Output{{Name: "files", Type: "files", MediaType: MediaType, Directory: true}},
 		Lower:   lowerBlock,
 	},
@@ -68,7 +69,6 @@ type params struct {
 	Command []string          `json:"command"`
 	Outputs []string          `json:"outputs"`
 	Env     map[string]string `json:"env"`
-	Timeout string            `json:"timeout"`
 }
 
 func run(ctx context.Context, job *executor.Job) error {
@@ -76,16 +76,10 @@ func run(ctx context.Context, job *executor.Job) error {
 	if err := job.Bind(&p); err != nil {
 		return err
 	}
-	limit, err := time.ParseDuration(p.Timeout)
-	if err != nil {
-		return err
-	}
 	dir := filepath.Join(job.Scratch, "dir")
 	if err := layOut(job, dir); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
 	cmd := osexec.CommandContext(ctx, p.Command[0], p.Command[1:]...)
 	cmd.Dir = dir
 	cmd.Env = []string{"PATH=/usr/local/bin:/usr/bin:/bin", "HOME=" + job.Scratch, "TMPDIR=" + job.Scratch, "SOURCE_DATE_EPOCH=0"}
@@ -95,9 +89,6 @@ func run(ctx context.Context, job *executor.Job) error {
 	cmd.Stdout, cmd.Stderr = job.Log, job.Log
 	killGroup(cmd)
 	if err := cmd.Run(); err != nil {
-		if ctx.Err() == context.DeadlineExceeded {
-			return &executor.Failure{Code: "timeout", Summary: "Command took too long", Attr: "timeout", Detail: fmt.Sprintf("%q ran longer than %s and was stopped.", p.Command[0], p.Timeout)}
-		}
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
