@@ -1,7 +1,3 @@
-// Package sandbox lays out the private root of one action: a directory for its inputs, one for its outputs and one to
-// work in, all gone when the action is done.
-//
-// It knows paths and nothing of actions. Inputs are numbered, not named, so that no name a user chose becomes a path.
 package sandbox
 
 import (
@@ -74,15 +70,4 @@ func (r *Root) Check(path string, directory bool) error {
 }
 
 // Remove deletes the root and everything in it. Read-only directories inside do not keep it from that.
-func (r *Root) Remove() {
-	if os.RemoveAll(r.dir) == nil {
-		return
-	}
-	filepath.WalkDir(r.dir, func(path string, d os.DirEntry, err error) error {
-		if err == nil && d.IsDir() {
-			os.Chmod(path, 0o755)
-		}
-		return nil
-	})
-	os.RemoveAll(r.dir)
-}
+func (r *Root) Remove() { removeAll(r.dir) }

@@ -1,0 +1,354 @@
+package sandbox
+
+import (
+	"encoding/gob"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// host is the other side of a slot: it stands behind the walls, starts commands, and cleans up after them. In the private mode
+// it is the first process of its namespace, so the kernel hands it all orphans and ends all when it ends; in the guarded mode it
+// asks the kernel for the orphans.
+type host struct {
+	set    setup
+	area   area
+	tmp    []string // other directories that commands write in
+	starts chan start
+	logFD  uintptr
+}
+
+// start asks the thread that starts commands for one.
+type start struct {
+	path    string
+	args    []string
+	env     []string
+	started chan<- started
+}
+
+type started struct {
+	pid int
+	err error
+}
+
+// Main is what the executable does when its first argument is Arg: it serves a Pool until its input ends, and returns the exit
+// code.
+func Main(in io.Reader, out io.Writer) int {
+	// Whatever a command sends to its parent is taken and forgotten. To ignore it would have commands ignore it, too.
+	signal.Notify(make(chan os.Signal, 1), unix.SIGHUP, unix.SIGINT, unix.SIGQUIT, unix.SIGABRT, unix.SIGALRM, unix.SIGTERM, unix.SIGUSR1, unix.SIGUSR2,
+		unix.SIGPIPE, unix.SIGTSTP, unix.SIGTTIN, unix.SIGTTOU, unix.SIGXCPU, unix.SIGXFSZ, unix.SIGIO, unix.SIGSYS, unix.SIGTRAP)
+	unix.Umask(0o022)
+	dec, enc := gob.NewDecoder(in), gob.NewEncoder(out)
+	var set setup
+	if dec.Decode(&set) != nil {
+		return 1
+	}
+	h := &host{set: set, starts: make(chan start), logFD: 3}
+	unix.CloseRange(3, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC) // what the shell left open for mbuild is not for commands
+	var r ready
+	if err := h.enclose(); err != nil {
+		r.Err = err.Error()
+	}
+	if enc.Encode(r) != nil || r.Err != "" {
+		return 1
+	}
+	for {
+		var req request
+		if dec.Decode(&req) != nil {
+			return 0
+		}
+		rep := h.serve(&req)
+		if enc.Encode(&rep) != nil || rep.Dirty != "" {
+			return 0
+		}
+	}
+}
+
+// enclose puts the walls up and starts the thread that is outside of nothing.
+func (h *host) enclose() error {
+	if err := limitSelf(); err != nil {
+		return err
+	}
+	build, temp := BuildDir, TempDir
+	inner := func() error { return nil }
+	switch h.set.Mode {
+	case Private:
+		if err := buildRoot(h.set); err != nil {
+			return err
+		}
+		h.area.bind = func(from, to string, directory bool) error {
+			if directory {
+				return bindDir(hostDir+from, to)
+			}
+			return bindFile(hostDir+from, to)
+		}
+		h.set.Spill = spillDir
+		h.tmp = []string{TempDir, "/dev/shm"}
+		inner = leavePrivate
+	default:
+		if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+			return err
+		}
+		build, temp = filepath.Join(h.set.Area, "build"), filepath.Join(h.set.Area, "tmp")
+		for _, d := range []string{build, temp} {
+			if err := os.MkdirAll(d, 0o755); err != nil {
+				return err
+			}
+		}
+		h.tmp = []string{temp}
+		if h.set.Mode == Guarded {
+			inner = func() error {
+				dropCapabilities() // there may be none to drop
+				return Guard{Read: SystemPaths(), Write: []string{build, temp}}.Apply()
+			}
+		}
+	}
+	h.area.dir = build
+	limitTasks(h.set)
+	return h.startThread(build, inner)
+}
+
+// limitSelf sets limits that hold for the slot as for all it starts.
+func limitSelf() error {
+	for what, n := range map[int]uint64{unix.RLIMIT_CORE: 0, unix.RLIMIT_MSGQUEUE: 0} {
+		if err := unix.Setrlimit(what, &unix.Rlimit{Cur: n, Max: n}); err != nil {
+			return fmt.Errorf("setting limits: %w", err)
+		}
+	}
+	return nil
+}
+
+// limitTasks bounds process numbers, which holds even for root, where the kernel has a bound for each namespace.
+func limitTasks(set setup) {
+	if set.Mode == Private && set.Limits.Processes > 0 {
+		const reserved = 301 // the smallest that the kernel takes, and what it needs itself
+		os.WriteFile("/proc/sys/kernel/pid_max", fmt.Append(nil, set.Limits.Processes+reserved), 0o644)
+	}
+}
+
+// startThread makes the one thread that starts commands. What inner does to it holds for all of them.
+func (h *host) startThread(dir string, inner func() error) error {
+	errs := make(chan error)
+	go func() {
+		runtime.LockOSThread() // never unlocked
+		err := inner()
+		if err == nil && h.set.Limits.CPUs > 0 {
+			err = keepToCPUs(h.set.Limits.CPUs)
+		}
+		errs <- err
+		if err != nil {
+			return
+		}
+		attr := &syscall.ProcAttr{Dir: dir, Files: []uintptr{0, h.logFD, h.logFD}, Sys: &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}}
+		if null, err := unix.Open("/dev/null", unix.O_RDONLY|unix.O_CLOEXEC, 0); err == nil {
+			attr.Files[0] = uintptr(null)
+		}
+		for s := range h.starts {
+			attr.Env = s.env
+			pid, err := syscall.ForkExec(s.path, s.args, attr)
+			s.started <- started{pid, err}
+		}
+	}()
+	return <-errs
+}
+
+// keepToCPUs has the calling thread, and what it starts, use that many processors and not change it.
+func keepToCPUs(n int) error {
+	var all, some unix.CPUSet
+	if err := unix.SchedGetaffinity(0, &all); err != nil {
+		return err
+	}
+	if all.Count() <= n {
+		return nil
+	}
+	// Which ones is left to chance, so that slots do not all crowd on the first.
+	for i, skip := 0, os.Getpid()%all.Count(); some.Count() < n; i++ {
+		if cpu := i % 1024; all.IsSet(cpu) {
+			if skip--; skip < 0 {
+				some.Set(cpu)
+			}
+		}
+	}
+	if err := unix.SchedSetaffinity(0, &some); err != nil {
+		return err
+	}
+	if lacks("seccomp") != "" {
+		return nil
+	}
+	return denyCalls([]uint32{unix.SYS_SCHED_SETAFFINITY})
+}
+
+// serve runs one command.
+func (h *host) serve(req *request) (rep reply) {
+	err := h.area.layOut(req.Inputs, req.Outputs)
+	if err == nil {
+		err = h.command(req, &rep)
+	}
+	if err == nil && rep.NotFound == "" {
+		err = h.area.collect(req.Outputs, h.set.Spill, &rep.Result)
+	}
+	rep.Full = h.full(err)
+	if err != nil {
+		rep.Err = err.Error()
+		if rep.Full {
+			rep.Err, rep.Exit = "", -1
+		}
+	}
+	if err := h.clean(); err != nil {
+		rep.Dirty = err.Error()
+	}
+	return rep
+}
+
+// full reports that the area in memory has run out of room.
+func (h *host) full(err error) bool {
+	if h.set.Area != "" {
+		return false
+	}
+	var st unix.Statfs_t
+	return errors.Is(err, unix.ENOSPC) || unix.Statfs(areaDir, &st) == nil && (st.Bavail*8 < st.Blocks/100 || st.Ffree == 0)
+}
+
+// command starts the program, waits for it, and ends what it left behind.
+func (h *host) command(req *request, rep *reply) error {
+	path, err := h.lookPath(req)
+	if err != nil {
+		rep.NotFound = err.Error()
+		return nil
+	}
+	env := append(req.Env, "HOME="+h.tmp[0], "TMPDIR="+h.tmp[0], "PWD="+h.area.dir)
+	answer := make(chan started, 1)
+	h.starts <- start{path, req.Args, env, answer}
+	s := <-answer
+	if s.err != nil {
+		if errors.Is(s.err, unix.EAGAIN) || errors.Is(s.err, unix.ENOMEM) {
+			return fmt.Errorf("starting %s: %w", req.Args[0], s.err)
+		}
+		rep.NotFound = fmt.Sprintf("%q cannot be started: %v", req.Args[0], s.err)
+		if errors.Is(s.err, os.ErrNotExist) {
+			rep.NotFound = fmt.Sprintf("%q cannot be started: its interpreter or loader is missing", req.Args[0])
+		}
+		return nil
+	}
+	limitChild(s.pid, h.set)
+	w := h.watch()
+	status, peak := h.wait(s.pid)
+	rep.Exceeded, rep.Peak = w.end()
+	rep.Peak = max(rep.Peak, peak)
+	rep.Left = h.endAll()
+	rep.Exit = status.ExitStatus()
+	if status.Signaled() {
+		rep.Signal = status.Signal().String()
+	}
+	return nil
+}
+
+// lookPath finds the program as a shell would.
+func (h *host) lookPath(req *request) (string, error) {
+	name := req.Args[0]
+	if strings.Contains(name, "/") {
+		at := name
+		if !filepath.IsAbs(at) {
+			at = filepath.Join(h.area.dir, name)
+		}
+		if _, err := os.Stat(at); err != nil {
+			return "", fmt.Errorf("there is no program %q", name)
+		}
+		return at, nil
+	}
+	for _, kv := range req.Env {
+		if dirs, ok := strings.CutPrefix(kv, "PATH="); ok {
+			for _, d := range filepath.SplitList(dirs) {
+				at := filepath.Join(d, name)
+				if info, err := os.Stat(at); err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0 {
+					return at, nil
+				}
+			}
+			return "", fmt.Errorf("%w: %q is not in %s", exec.ErrNotFound, name, dirs)
+		}
+	}
+	return "", fmt.Errorf("%w: %q, for there is no PATH", exec.ErrNotFound, name)
+}
+
+// limitChild sets the limits of one process, which it hands on to its children. It has run for some microseconds by then.
+func limitChild(pid int, set setup) {
+	if n := uint64(set.Limits.Memory); n > 0 {
+		unix.Prlimit(pid, unix.RLIMIT_DATA, &unix.Rlimit{Cur: n, Max: n}, nil)
+	}
+	if n := uint64(set.Limits.Processes); n > 0 && set.Mode == Private {
+		unix.Prlimit(pid, unix.RLIMIT_NPROC, &unix.Rlimit{Cur: n, Max: n}, nil)
+	}
+}
+
+// wait reaps processes until the given one has ended.
+func (h *host) wait(pid int) (unix.WaitStatus, int64) {
+	for {
+		var ws unix.WaitStatus
+		var ru unix.Rusage
+		got, err := unix.Wait4(-1, &ws, 0, &ru)
+		if err == unix.EINTR {
+			continue
+		}
+		if got == pid || err != nil {
+			return ws, ru.Maxrss * 1024
+		}
+	}
+}
+
+// endAll kills and reaps everything that is left, and returns how many processes that were.
+func (h *host) endAll() (n int) {
+	for {
+		got, err := unix.Wait4(-1, nil, unix.WNOHANG, nil)
+		switch {
+		case err == unix.EINTR:
+		case err != nil:
+			return n // no children
+		case got > 0: // an orphan that had ended
+		default:
+			h.kill()
+			if got, err := unix.Wait4(-1, nil, 0, nil); err == nil && got > 0 {
+				n++
+			}
+		}
+	}
+}
+
+// kill sends SIGKILL to all processes of commands.
+func (h *host) kill() {
+	if h.set.Mode == Private {
+		unix.Kill(-1, unix.SIGKILL) // all of the namespace but this, its first process
+		return
+	}
+	for _, p := range descendants(os.Getpid()) {
+		unix.Kill(p.pid, unix.SIGKILL)
+	}
+}
+
+// clean makes the slot what it was before the command.
+func (h *host) clean() error {
+	for _, b := range h.area.bound {
+		if err := unix.Unmount(b, unix.MNT_DETACH); err != nil {
+			return err
+		}
+	}
+	for _, d := range append([]string{h.area.dir}, h.tmp...) {
+		os.Chmod(d, 0o755)
+		if err := empty(d); err != nil {
+			return err
+		}
+	}
+	if h.set.Mode != Private {
+		return nil // shared memory of System V is the whole machine's there
+	}
+	return ipcLeft()
+}
