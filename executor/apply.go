@@ -88,6 +88,7 @@ type machine struct {
 	done     chan report
 	notes    chan Event
 	stopped  bool // no new action starts
+	sandbox  sandboxes
 	res      Result
 	diags    hcl.Diagnostics
 }
@@ -114,6 +115,7 @@ func Apply(ctx context.Context, plan *planner.Plan, opts Options) (*Result, hcl.
 	start := time.Now()
 	m := newMachine(ctx, plan, opts)
 	defer m.cancel()
+	defer m.sandbox.close()
 	m.res.Cached = plan.Beyond
 	m.loop()
 	m.sumUp()

@@ -88,6 +88,7 @@ type Job struct {
 	// What a run in memory reads and writes; nil for the others.
 	open  func(name string) ([]byte, error)
 	wrote map[string][]byte
+	files *fileAccess
 
 	// Memory lives as long as the process that runs the job: compiled programs, device buffers, decoded data.
 	Memory *Memory

@@ -120,7 +120,12 @@ var codes = map[string]string{
 	"action-failed":     "An action failed. The text is what it reported, with the end of its log; `mbuild apply -v` prints all of it.",
 	"timeout":           "An action ran longer than its block's timeout, or its kind's, and was stopped. Give the block a longer timeout if it needs one: that builds nothing again.",
 	"not-transient":     "A block has retries, and its kind gives the same result, or the same failure, whenever it runs. Only kinds whose failures may pass take retries.",
-	"command-not-found": "There is no program of this name in the command's PATH, /usr/local/bin:/usr/bin:/bin.",
+	"command-not-found": "There is no program of this name in the command's PATH, /usr/local/bin:/usr/bin:/bin. Programs of the project are seen when they are declared under inputs.",
+	"command-failed":    "A command ended with an exit status other than 0, or by a signal. The end of its log says more. Commands see their declared inputs and the system's programs, no network and no other file: docs/sandbox.md.",
+	"process-limit":     "A command had more processes and threads at a time than it may. A loop that starts processes is the usual cause.",
+	"undeclared-output": "A command left a file in its directory that is not listed under outputs. Only what is declared is kept, so the file would be lost: list it, or let the command write it to $TMPDIR.",
+	"input-changed":     "A command changed or removed one of its inputs. Inputs are read-only; a file that is to be changed in place is listed under outputs, too.",
+	"weak-sandbox":      "This machine, or the container mbuild runs in, does not allow all that the sandbox of commands needs. Commands run all the same; the text lists what is not promised. docs/sandbox.md says what to switch on.",
 	"missing-output":    "An action ended well and did not leave an output that it declares.",
 	"store":             "The store cannot be written: it is full, read-only, or gone. What was finished before is kept.",
 }

@@ -9,7 +9,10 @@ import (
 )
 
 // Root is the private directory of one action.
-type Root struct{ dir string }
+type Root struct {
+	dir   string
+	fresh int
+}
 
 // New makes a private root under the directory, which is created when it does not exist.
 func New(under string) (*Root, error) {
@@ -38,6 +41,12 @@ func (r *Root) Work() string { return filepath.Join(r.dir, "work") }
 
 // Input is the path at which the i-th input is to be laid out.
 func (r *Root) Input(i int) string { return filepath.Join(r.in(), strconv.Itoa(i)) }
+
+// Fresh is a path at which another input can be laid out.
+func (r *Root) Fresh() string {
+	r.fresh++
+	return filepath.Join(r.in(), "x"+strconv.Itoa(r.fresh))
+}
 
 // OutputPath is the path of an output.
 func (r *Root) OutputPath(name string) string { return filepath.Join(r.out(), name) }

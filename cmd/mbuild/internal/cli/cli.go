@@ -19,6 +19,7 @@ import (
 	"mbuild.dev/mbuild/cache/vfs"
 	"mbuild.dev/mbuild/cmd/mbuild/internal/view"
 	"mbuild.dev/mbuild/executor"
+	"mbuild.dev/mbuild/executor/sandbox"
 	"mbuild.dev/mbuild/executor/worker"
 	"mbuild.dev/mbuild/stdlib"
 )
@@ -62,6 +63,9 @@ var errReported = errors.New("reported")
 
 // Main runs mbuild and returns the exit code.
 func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) (code int) {
+	if len(args) == 1 && args[0] == sandbox.Arg {
+		return sandbox.Main(stdin, stdout)
+	}
 	kinds := executor.NewTable(stdlib.Kinds()...)
 	if len(args) == 1 && args[0] == worker.Arg {
 		os.Stdout = os.Stderr // standard output is the protocol; what anything prints goes to the log
