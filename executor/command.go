@@ -139,11 +139,14 @@ func (j *Job) WriteTree(name string, files []cache.TreeFile) {
 // Command runs a foreign program in the apply's sandbox; see sandbox.Pool.Run. Only runs in memory have it. Where the machine
 // cannot keep all promises of the sandbox, a warning says so once in an apply.
 func (j *Job) Command(ctx context.Context, c *sandbox.Command) (*sandbox.Result, error) {
-	root, err := j.files.private()
-	if err != nil {
-		return nil, err
+	c.Log = j.Log
+	c.Spill = func() (string, error) {
+		root, err := j.files.private()
+		if err != nil {
+			return "", err
+		}
+		return root.Work(), nil
 	}
-	c.Spill, c.Log = root.Work(), j.Log
 	m := j.files.m
 	res, err := m.sandbox.pool(m).Run(ctx, c)
 	if err == nil {

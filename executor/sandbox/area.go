@@ -19,6 +19,9 @@ type area struct {
 
 	// bind makes a file or directory of the host visible, read-only; nil copies it.
 	bind func(from, to string, directory bool) error
+
+	// beyond calls a function that mounts, or moves an output away, where that takes more than the caller may.
+	beyond func(func() error) error
 }
 
 // mark tells whether an input that was copied is still what it was; the zero mark is of a mount, which cannot change.
@@ -51,16 +54,16 @@ func (a *area) place(f File, place, to string, owned bool) error {
 	case f.Path == "":
 		return a.write(f, place, to, owned)
 	case a.bind != nil && !owned:
-		if err := a.bind(f.Path, to, f.Directory); err != nil {
+		if err := a.beyond(func() error { return a.bind(f.Path, to, f.Directory) }); err != nil {
 			return err
 		}
 		a.bound = append(a.bound, to)
 		a.seen[place] = mark{}
 		return nil
 	case f.Directory:
-		return a.copyTree(f.Path, place, to, owned)
+		return a.beyond(func() error { return a.copyTree(f.Path, place, to, owned) })
 	}
-	return a.copyFile(f.Path, place, to, f.Executable, owned)
+	return a.beyond(func() error { return a.copyFile(f.Path, place, to, f.Executable, owned) })
 }
 
 func inputMode(executable, owned bool) os.FileMode {
@@ -254,7 +257,9 @@ func (c *collector) problem(place, what string) {
 
 func (c *collector) file(place string, info fs.FileInfo) error {
 	from := filepath.Join(c.dir, filepath.FromSlash(place))
-	os.Chmod(from, info.Mode().Perm()|0o400) // it may have taken the right to read from itself
+	if info.Mode()&0o400 == 0 {
+		os.Chmod(from, info.Mode().Perm()|0o400) // it took the right to read from itself
+	}
 	out := Output{Place: place, Executable: info.Mode()&0o100 != 0}
 	var err error
 	if c.bytes+info.Size() <= smallOutputs {
@@ -262,7 +267,7 @@ func (c *collector) file(place string, info fs.FileInfo) error {
 		c.bytes += info.Size()
 	} else {
 		out.Path = filepath.Join(c.spill, filepath.FromSlash(place))
-		err = moveFile(from, out.Path)
+		err = c.beyond(func() error { return moveFile(from, out.Path) })
 	}
 	c.res.Outputs = append(c.res.Outputs, out)
 	return err
@@ -292,7 +297,7 @@ func moveFile(from, to string) error {
 	return err
 }
 
-// empty removes everything in a directory, whatever its modes.
+// empty removes everything in a directory.
 func empty(dir string) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -300,10 +305,11 @@ func empty(dir string) error {
 	}
 	for _, e := range entries {
 		p := filepath.Join(dir, e.Name())
-		if os.Remove(p) == nil {
-			continue
-		}
-		if err := removeAll(p); err != nil {
+		if e.IsDir() && empty(p) != nil {
+			if err := removeAll(p); err != nil {
+				return err
+			}
+		} else if err := os.Remove(p); err != nil {
 			return err
 		}
 	}

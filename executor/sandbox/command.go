@@ -10,8 +10,8 @@ type Command struct {
 	Args    []string // program and arguments; a program without a slash is looked for in PATH
 	Env     []string // the whole environment but for HOME, TMPDIR and PWD, which the sandbox sets
 	Inputs  []File
-	Outputs []string // files, or directories with all that is in them, relative to the command's directory
-	Spill   string   // an existing directory for outputs that are too large for memory
+	Outputs []string                       // files, or directories with all that is in them, relative to the command's directory
+	Spill   func() (dir string, err error) // gives an existing directory, for outputs that are too large for memory
 	Limits  Limits
 	Log     io.Writer // standard output and standard error, as they come
 }

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"bufio"
 	"encoding/gob"
 	"errors"
 	"fmt"
@@ -20,25 +21,18 @@ import (
 // host is the other side of a slot: it stands behind the walls, starts commands, and cleans up after them. In the private mode
 // it is the first process of its namespace, so the kernel hands it all orphans and ends all when it ends; in the guarded mode it
 // asks the kernel for the orphans.
+//
+// One thread, which the walls are closest around, does all of that, for what it starts is enclosed as it is. The few things that
+// take more than a command may (mounting an input, moving an output out) are done by the other threads.
 type host struct {
-	set    setup
-	area   area
-	tmp    []string // other directories that commands write in
-	starts chan start
-	logFD  uintptr
-}
-
-// start asks the thread that starts commands for one.
-type start struct {
-	path    string
-	args    []string
-	env     []string
-	started chan<- started
-}
-
-type started struct {
-	pid int
-	err error
+	set     setup
+	area    area
+	tmp     []string // other directories that commands write in
+	attr    syscall.ProcAttr
+	outside chan func() // served by threads that are not enclosed
+	watch   *watcher    // nil where the kernel holds all limits
+	dec     *gob.Decoder
+	enc     *gob.Encoder
 }
 
 // Main is what the executable does when its first argument is Arg: it serves a Pool until its input ends, and returns the exit
@@ -48,44 +42,83 @@ func Main(in io.Reader, out io.Writer) int {
 	signal.Notify(make(chan os.Signal, 1), unix.SIGHUP, unix.SIGINT, unix.SIGQUIT, unix.SIGABRT, unix.SIGALRM, unix.SIGTERM, unix.SIGUSR1, unix.SIGUSR2,
 		unix.SIGPIPE, unix.SIGTSTP, unix.SIGTTIN, unix.SIGTTOU, unix.SIGXCPU, unix.SIGXFSZ, unix.SIGIO, unix.SIGSYS, unix.SIGTRAP)
 	unix.Umask(0o022)
-	dec, enc := gob.NewDecoder(in), gob.NewEncoder(out)
-	var set setup
-	if dec.Decode(&set) != nil {
+	h := &host{dec: gob.NewDecoder(bufio.NewReader(in)), enc: gob.NewEncoder(out), outside: make(chan func())}
+	if h.dec.Decode(&h.set) != nil {
 		return 1
 	}
-	h := &host{set: set, starts: make(chan start), logFD: 3}
 	unix.CloseRange(3, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC) // what the shell left open for mbuild is not for commands
+	inner, err := h.enclose()
+	if err != nil {
+		h.enc.Encode(ready{Err: err.Error()})
+		return 1
+	}
+	go h.serveAll(inner)
+	for f := range h.outside {
+		f()
+	}
+	return 0
+}
+
+// serveAll is the enclosed thread.
+func (h *host) serveAll(inner func() error) {
+	runtime.LockOSThread() // never unlocked
+	defer close(h.outside)
 	var r ready
-	if err := h.enclose(); err != nil {
+	if err := h.prepare(inner); err != nil {
 		r.Err = err.Error()
 	}
-	if enc.Encode(r) != nil || r.Err != "" {
-		return 1
+	if h.enc.Encode(r) != nil || r.Err != "" {
+		return
 	}
 	for {
 		var req request
-		if dec.Decode(&req) != nil {
-			return 0
+		if h.dec.Decode(&req) != nil {
+			return
 		}
 		rep := h.serve(&req)
-		if enc.Encode(&rep) != nil || rep.Dirty != "" {
-			return 0
+		if h.enc.Encode(&rep) != nil || rep.Dirty != "" {
+			return
 		}
 	}
 }
 
-// enclose puts the walls up and starts the thread that is outside of nothing.
-func (h *host) enclose() error {
-	if err := limitSelf(); err != nil {
+// prepare encloses the calling thread and sets out what all commands are started with.
+func (h *host) prepare(inner func() error) error {
+	if err := inner(); err != nil {
 		return err
 	}
-	build, temp := BuildDir, TempDir
-	inner := func() error { return nil }
-	switch h.set.Mode {
-	case Private:
-		if err := buildRoot(h.set); err != nil {
+	if n := h.set.Limits.CPUs; n > 0 {
+		if err := keepToCPUs(n); err != nil {
 			return err
 		}
+	}
+	null, err := unix.Open("/dev/null", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	const log = 3
+	h.attr = syscall.ProcAttr{Dir: h.area.dir, Files: []uintptr{uintptr(null), log, log}, Sys: &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}}
+	return nil
+}
+
+// beyond does something that the enclosed thread may not.
+func (h *host) beyond(f func() error) error {
+	done := make(chan error)
+	h.outside <- func() { done <- f() }
+	return <-done
+}
+
+// enclose puts up the walls that are around the whole process, and returns how those of the enclosed thread are.
+func (h *host) enclose() (inner func() error, err error) {
+	if err := limitSelf(); err != nil {
+		return nil, err
+	}
+	h.area.beyond = h.beyond
+	if h.set.Mode == Private {
+		if err := buildRoot(h.set); err != nil {
+			return nil, err
+		}
+		h.area.dir, h.tmp = BuildDir, []string{TempDir, "/dev/shm"}
 		h.area.bind = func(from, to string, directory bool) error {
 			if directory {
 				return bindDir(hostDir+from, to)
@@ -93,29 +126,31 @@ func (h *host) enclose() error {
 			return bindFile(hostDir+from, to)
 		}
 		h.set.Spill = spillDir
-		h.tmp = []string{TempDir, "/dev/shm"}
-		inner = leavePrivate
-	default:
-		if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
-			return err
+		if !limitTasks(h.set) || h.set.Limits.Memory > 0 {
+			h.watch = newWatcher(h)
 		}
-		build, temp = filepath.Join(h.set.Area, "build"), filepath.Join(h.set.Area, "tmp")
-		for _, d := range []string{build, temp} {
-			if err := os.MkdirAll(d, 0o755); err != nil {
-				return err
-			}
-		}
-		h.tmp = []string{temp}
-		if h.set.Mode == Guarded {
-			inner = func() error {
-				dropCapabilities() // there may be none to drop
-				return Guard{Read: SystemPaths(), Write: []string{build, temp}}.Apply()
-			}
+		return leavePrivate, nil
+	}
+	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+		return nil, err
+	}
+	build, temp := filepath.Join(h.set.Area, "build"), filepath.Join(h.set.Area, "tmp")
+	for _, d := range []string{build, temp} {
+		if err := os.MkdirAll(d, 0o755); err != nil {
+			return nil, err
 		}
 	}
-	h.area.dir = build
-	limitTasks(h.set)
-	return h.startThread(build, inner)
+	h.area.dir, h.tmp = build, []string{temp}
+	h.watch = newWatcher(h)
+	if h.set.Mode == Bare {
+		return func() error { return nil }, nil
+	}
+	return func() error {
+		if err := dropCapabilities(); err != nil {
+			return err
+		}
+		return Guard{Read: SystemPaths(), Write: []string{build, temp}}.Apply()
+	}, nil
 }
 
 // limitSelf sets limits that hold for the slot as for all it starts.
@@ -128,38 +163,12 @@ func limitSelf() error {
 	return nil
 }
 
-// limitTasks bounds process numbers, which holds even for root, where the kernel has a bound for each namespace.
-func limitTasks(set setup) {
-	if set.Mode == Private && set.Limits.Processes > 0 {
-		const reserved = 301 // the smallest that the kernel takes, and what it needs itself
-		os.WriteFile("/proc/sys/kernel/pid_max", fmt.Append(nil, set.Limits.Processes+reserved), 0o644)
-	}
-}
-
-// startThread makes the one thread that starts commands. What inner does to it holds for all of them.
-func (h *host) startThread(dir string, inner func() error) error {
-	errs := make(chan error)
-	go func() {
-		runtime.LockOSThread() // never unlocked
-		err := inner()
-		if err == nil && h.set.Limits.CPUs > 0 {
-			err = keepToCPUs(h.set.Limits.CPUs)
-		}
-		errs <- err
-		if err != nil {
-			return
-		}
-		attr := &syscall.ProcAttr{Dir: dir, Files: []uintptr{0, h.logFD, h.logFD}, Sys: &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}}
-		if null, err := unix.Open("/dev/null", unix.O_RDONLY|unix.O_CLOEXEC, 0); err == nil {
-			attr.Files[0] = uintptr(null)
-		}
-		for s := range h.starts {
-			attr.Env = s.env
-			pid, err := syscall.ForkExec(s.path, s.args, attr)
-			s.started <- started{pid, err}
-		}
-	}()
-	return <-errs
+// limitTasks bounds process numbers, which holds even for root, where the kernel has a bound for each namespace; else it returns
+// false for root, whom RLIMIT_NPROC does not bind.
+func limitTasks(set setup) bool {
+	const reserved = 301 // the smallest that the kernel takes, and what it needs itself
+	err := os.WriteFile("/proc/sys/kernel/pid_max", fmt.Append(nil, set.Limits.Processes+reserved), 0o644)
+	return err == nil || !set.Root
 }
 
 // keepToCPUs has the calling thread, and what it starts, use that many processors and not change it.
@@ -216,7 +225,7 @@ func (h *host) full(err error) bool {
 		return false
 	}
 	var st unix.Statfs_t
-	return errors.Is(err, unix.ENOSPC) || unix.Statfs(areaDir, &st) == nil && (st.Bavail*8 < st.Blocks/100 || st.Ffree == 0)
+	return errors.Is(err, unix.ENOSPC) || unix.Statfs(BuildDir, &st) == nil && (st.Bavail*8 < st.Blocks/100 || st.Ffree == 0)
 }
 
 // command starts the program, waits for it, and ends what it left behind.
@@ -226,24 +235,22 @@ func (h *host) command(req *request, rep *reply) error {
 		rep.NotFound = err.Error()
 		return nil
 	}
-	env := append(req.Env, "HOME="+h.tmp[0], "TMPDIR="+h.tmp[0], "PWD="+h.area.dir)
-	answer := make(chan started, 1)
-	h.starts <- start{path, req.Args, env, answer}
-	s := <-answer
-	if s.err != nil {
-		if errors.Is(s.err, unix.EAGAIN) || errors.Is(s.err, unix.ENOMEM) {
-			return fmt.Errorf("starting %s: %w", req.Args[0], s.err)
-		}
-		rep.NotFound = fmt.Sprintf("%q cannot be started: %v", req.Args[0], s.err)
-		if errors.Is(s.err, os.ErrNotExist) {
-			rep.NotFound = fmt.Sprintf("%q cannot be started: its interpreter or loader is missing", req.Args[0])
-		}
+	h.attr.Env = append(req.Env, "HOME="+h.tmp[0], "TMPDIR="+h.tmp[0], "PWD="+h.area.dir)
+	pid, err := syscall.ForkExec(path, req.Args, &h.attr)
+	switch {
+	case errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.ENOMEM):
+		return fmt.Errorf("starting %s: %w", req.Args[0], err)
+	case errors.Is(err, os.ErrNotExist):
+		rep.NotFound = fmt.Sprintf("%q cannot be started: its interpreter or loader is missing", req.Args[0])
+		return nil
+	case err != nil:
+		rep.NotFound = fmt.Sprintf("%q cannot be started: %v", req.Args[0], err)
 		return nil
 	}
-	limitChild(s.pid, h.set)
-	w := h.watch()
-	status, peak := h.wait(s.pid)
-	rep.Exceeded, rep.Peak = w.end()
+	limitChild(pid, h.set)
+	h.watch.begin()
+	status, peak := h.wait(pid)
+	rep.Exceeded, rep.Peak = h.watch.end()
 	rep.Peak = max(rep.Peak, peak)
 	rep.Left = h.endAll()
 	rep.Exit = status.ExitStatus()
@@ -336,15 +343,25 @@ func (h *host) kill() {
 
 // clean makes the slot what it was before the command.
 func (h *host) clean() error {
-	for _, b := range h.area.bound {
-		if err := unix.Unmount(b, unix.MNT_DETACH); err != nil {
+	if len(h.area.bound) > 0 {
+		err := h.beyond(func() error {
+			for _, b := range h.area.bound {
+				if err := unix.Unmount(b, unix.MNT_DETACH); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
 			return err
 		}
 	}
 	for _, d := range append([]string{h.area.dir}, h.tmp...) {
-		os.Chmod(d, 0o755)
 		if err := empty(d); err != nil {
-			return err
+			os.Chmod(d, 0o755) // the command may have locked it
+			if err := empty(d); err != nil {
+				return err
+			}
 		}
 	}
 	if h.set.Mode != Private {

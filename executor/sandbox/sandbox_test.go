@@ -29,7 +29,7 @@ func pool(t testing.TB, mode Mode) *Pool {
 func sh(t testing.TB, p *Pool, script string, change ...func(*Command)) (*Result, string) {
 	t.Helper()
 	var log bytes.Buffer
-	c := &Command{Args: []string{"sh", "-c", script}, Env: []string{"PATH=/usr/local/bin:/usr/bin:/bin"}, Spill: t.TempDir(), Log: &log}
+	c := &Command{Args: []string{"sh", "-c", script}, Env: []string{"PATH=/usr/local/bin:/usr/bin:/bin"}, Spill: func() (string, error) { return t.TempDir(), nil }, Log: &log}
 	for _, f := range change {
 		f(c)
 	}

@@ -39,13 +39,13 @@ type slot struct {
 
 // setup is the first message to a slot.
 type setup struct {
-	Mode    Mode
-	Area    string // directory on the host to work in; "" is in memory
-	Bytes   int64  // size of the area in memory
-	Spill   string // directory on the host for large outputs
-	Hide    []string
-	Limits  Limits
-	Private bool
+	Mode   Mode
+	Area   string // directory on the host to work in; "" is in memory
+	Bytes  int64  // size of the area in memory
+	Spill  string // directory on the host for large outputs
+	Hide   []string
+	Limits Limits
+	Root   bool // mbuild runs as root
 }
 
 // ready answers a setup.
@@ -56,7 +56,6 @@ type request struct {
 	Args, Env []string
 	Inputs    []File
 	Outputs   []string
-	Spill     string // sub-directory of the slot's
 }
 
 // reply says how it ended.
@@ -68,13 +67,13 @@ type reply struct {
 }
 
 // memoryArea is how much a command may write before it is run again on disk.
-func memoryArea() int64 {
+var memoryArea = sync.OnceValue(func() int64 {
 	var si unix.Sysinfo_t
 	if unix.Sysinfo(&si) != nil {
 		return 256 << 20
 	}
 	return min(int64(si.Totalram)*int64(si.Unit)/8, 1<<30)
-}
+})
 
 func startSlot(c Config, mode Mode, l Limits, onDisk bool) (*slot, error) {
 	s := &slot{mode: mode, limits: l, onDisk: onDisk}
@@ -93,7 +92,7 @@ func (s *slot) start(c Config) error {
 	if s.dir, err = filepath.Abs(s.dir); err != nil {
 		return err
 	}
-	set := setup{Mode: s.mode, Bytes: memoryArea(), Spill: filepath.Join(s.dir, "spill"), Limits: s.limits}
+	set := setup{Mode: s.mode, Bytes: memoryArea(), Spill: filepath.Join(s.dir, "spill"), Limits: s.limits, Root: os.Geteuid() == 0}
 	if s.onDisk || s.mode != Private {
 		set.Area = filepath.Join(s.dir, "area")
 	}
@@ -194,13 +193,14 @@ func (s *slot) run(ctx context.Context, c *Command) (res *Result, full bool, err
 }
 
 // takeSpilled moves outputs that were too large for a message to where the caller wants them.
-func (s *slot) takeSpilled(res *Result, to string) error {
+func (s *slot) takeSpilled(res *Result, spill func() (string, error)) error {
 	for i, o := range res.Outputs {
 		if o.Path == "" {
 			continue
 		}
-		if to == "" {
-			return fmt.Errorf("output %s is large, and there is no place for it", o.Place)
+		to, err := spill()
+		if err != nil {
+			return err
 		}
 		dst := filepath.Join(to, filepath.FromSlash(o.Place))
 		if err := moveFile(filepath.Join(s.dir, "spill", filepath.FromSlash(o.Place)), dst); err != nil {

@@ -48,7 +48,7 @@ func startSlot(c Config, mode Mode, l Limits, onDisk bool) (*slot, error) {
 }
 
 func (s *slot) run(ctx context.Context, c *Command) (res *Result, full bool, err error) {
-	a := area{dir: filepath.Join(s.dir, "build")}
+	a := area{dir: filepath.Join(s.dir, "build"), beyond: func(f func() error) error { return f() }}
 	temp := filepath.Join(s.dir, "tmp")
 	defer func() { s.spent = removeAll(a.dir) != nil || removeAll(temp) != nil }()
 	for _, d := range []string{a.dir, temp} {
@@ -63,7 +63,11 @@ func (s *slot) run(ctx context.Context, c *Command) (res *Result, full bool, err
 	if err := s.command(ctx, c, a.dir, temp, res); err != nil || res.NotFound != "" {
 		return res, false, err
 	}
-	return res, false, a.collect(c.Outputs, c.Spill, res)
+	spill, err := c.Spill()
+	if err != nil {
+		return nil, false, err
+	}
+	return res, false, a.collect(c.Outputs, spill, res)
 }
 
 func (s *slot) command(ctx context.Context, c *Command, dir, temp string, res *Result) error {

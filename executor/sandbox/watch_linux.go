@@ -12,62 +12,59 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A command that runs for less than firstLook is over before anything is worth a look.
-const (
-	firstLook = 30 * time.Millisecond
-	nextLook  = 100 * time.Millisecond
-)
+// A command that runs for less than a look apart is over before anything is worth one.
+const look = 50 * time.Millisecond
 
 // watcher adds up what all processes of a command use, which no limit of a single process bounds. Control groups would do that
 // in the kernel, but few machines hand one to an ordinary user; adding up works on all.
 type watcher struct {
-	h        *host
-	stop     chan struct{}
-	wg       sync.WaitGroup
+	h       *host
+	mu      sync.Mutex
+	running bool
+	since   time.Time
+
 	exceeded string
 	peak     int64
 }
 
-func (h *host) watch() *watcher {
+func newWatcher(h *host) *watcher {
 	w := &watcher{h: h}
-	if l := h.set.Limits; l.Memory > 0 || l.Processes > 0 {
-		w.stop = make(chan struct{})
-		w.wg.Add(1)
-		go w.follow()
-	}
+	go w.follow()
 	return w
+}
+
+func (w *watcher) begin() {
+	if w == nil {
+		return
+	}
+	w.mu.Lock()
+	w.running, w.since, w.exceeded, w.peak = true, time.Now(), "", 0
+	w.mu.Unlock()
 }
 
 // end stops watching and says what was exceeded.
 func (w *watcher) end() (exceeded string, peak int64) {
-	if w.stop != nil {
-		close(w.stop)
-		w.wg.Wait()
+	if w == nil {
+		return "", 0
 	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.running = false
 	return w.exceeded, w.peak
 }
 
 func (w *watcher) follow() {
-	defer w.wg.Done()
-	t := time.NewTimer(firstLook)
-	defer t.Stop()
-	for {
-		select {
-		case <-w.stop:
-			return
-		case <-t.C:
-		}
-		if w.exceeded = w.look(); w.exceeded != "" {
-			for range 100 { // until none is left: in the guarded mode new ones may come while we look
+	for range time.Tick(look) {
+		w.mu.Lock()
+		if w.running && time.Since(w.since) > look/2 {
+			if w.exceeded == "" {
+				w.exceeded = w.look()
+			}
+			if w.exceeded != "" { // again and again: in the guarded mode new ones may have come while we looked
 				w.h.kill()
-				select {
-				case <-w.stop:
-					return
-				case <-time.After(10 * time.Millisecond):
-				}
 			}
 		}
-		t.Reset(nextLook)
+		w.mu.Unlock()
 	}
 }
 
