@@ -264,7 +264,7 @@ func (m *machine) probe(n *node) {
 		m.fail(n, err)
 		return
 	}
-	n.run, n.slots = run, min(max(run.CPUs, 1), m.opts.Jobs)
+	n.run, n.slots = run, min(max(run.CPUs, n.step.Limits.CPUs, 1), m.opts.Jobs)
 	m.flights[n.key] = nil
 	heap.Push(&m.runnable, n)
 }

@@ -77,6 +77,7 @@ type Job struct {
 	Outputs map[string]string // path by output name
 	Scratch string            // private directory, empty at the start, gone afterwards
 	Backend string            // name of the compute backend, "go"
+	Limits  planner.Limits
 	Log     io.Writer
 
 	// Metrics is recorded with the result. It is not part of any output's bytes.

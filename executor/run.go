@@ -133,7 +133,7 @@ func runHere(ctx context.Context, run Run, job *Job) (err error) {
 // newJob makes the part of a job that does not depend on where it runs.
 func (m *machine) newJob(n *node) *Job {
 	return &Job{
-		Addr: n.step.Addr, Params: value.Reveal(n.step.Params).(map[string]any), Backend: m.plan.Toolchain.Backend,
+		Addr: n.step.Addr, Params: value.Reveal(n.step.Params).(map[string]any), Backend: m.plan.Toolchain.Backend, Limits: n.step.Limits,
 		Inputs: make(map[string]JobInput, len(n.step.Action.Inputs)), Outputs: make(map[string]string, len(n.step.Action.Outputs)),
 		Metrics: map[string]float64{}, Memory: &Memory{},
 		Log: &logBuffer{hide: hider(value.Secrets(n.step.Params)), emit: func(line string) { m.note(n, Event{Log: &LogLine{Text: line}}) }},

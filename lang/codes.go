@@ -123,6 +123,8 @@ var codes = map[string]string{
 	"command-not-found": "There is no program of this name in the command's PATH, /usr/local/bin:/usr/bin:/bin. Programs of the project are seen when they are declared under inputs.",
 	"command-failed":    "A command ended with an exit status other than 0, or by a signal. The end of its log says more. Commands see their declared inputs and the system's programs, no network and no other file: docs/sandbox.md.",
 	"process-limit":     "A command had more processes and threads at a time than it may. A loop that starts processes is the usual cause.",
+	"memory-limit":      "A command used more memory than its block's attribute memory allows, all its processes and the files it keeps in memory together, and was stopped.",
+	"bad-memory":        "An amount of memory is a whole number of MB (1,000,000 bytes) or GB: \"512MB\".",
 	"undeclared-output": "A command left a file in its directory that is not listed under outputs. Only what is declared is kept, so the file would be lost: list it, or let the command write it to $TMPDIR.",
 	"input-changed":     "A command changed or removed one of its inputs. Inputs are read-only; a file that is to be changed in place is listed under outputs, too.",
 	"weak-sandbox":      "This machine, or the container mbuild runs in, does not allow all that the sandbox of commands needs. Commands run all the same; the text lists what is not promised. docs/sandbox.md says what to switch on.",

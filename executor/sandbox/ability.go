@@ -25,7 +25,7 @@ var promises = []struct {
 	{"time", "a command that runs too long is killed", Bare, ""},
 	{"leftovers", "no process of a command outlives it", Guarded, ""},
 	{"memory", "the memory of a command is limited where its block says so", Guarded, ""},
-	{"processes", "the number of a command's processes is limited", Guarded, ""},
+	{"processes", "the number of a command's processes is limited by the kernel", Private, ""},
 	{"network", "commands reach no network, not even this machine's own services", Guarded, "seccomp"},
 	{"writes", "commands write nowhere but in their own directories", Guarded, "landlock"},
 	{"reads", "commands read their declared inputs and the system's programs, and nothing else", Guarded, "landlock"},

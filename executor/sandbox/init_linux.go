@@ -14,6 +14,7 @@ import (
 	"runtime"
 	"strings"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -70,16 +71,45 @@ func (h *host) serveAll(inner func() error) {
 	if h.enc.Encode(r) != nil || r.Err != "" {
 		return
 	}
-	for {
-		var req request
-		if h.dec.Decode(&req) != nil {
-			return
-		}
-		rep := h.serve(&req)
+	next := h.next
+	if h.set.Mode != Private {
+		next = h.readAhead()
+	}
+	for req := next(); req != nil; req = next() {
+		rep := h.serve(req)
 		if h.enc.Encode(&rep) != nil || rep.Dirty != "" {
 			return
 		}
 	}
+}
+
+func (h *host) next() *request {
+	var req request
+	if h.dec.Decode(&req) != nil {
+		return nil
+	}
+	return &req
+}
+
+// readAhead reads requests while commands run, so that the end of the input is noticed: nobody else would end a command's
+// processes when the parent is gone. In the private mode the kernel does, and the detour would cost more than all walls together.
+func (h *host) readAhead() func() *request {
+	reqs := make(chan *request)
+	go func() {
+		for {
+			req := h.next()
+			if req == nil {
+				break
+			}
+			reqs <- req
+		}
+		for deadline := time.Now().Add(lastWord / 2); len(descendants(os.Getpid())) > 0 && time.Now().Before(deadline); {
+			h.kill()
+			time.Sleep(time.Millisecond)
+		}
+		os.Exit(0)
+	}()
+	return func() *request { return <-reqs }
 }
 
 // prepare encloses the calling thread and sets out what all commands are started with.
@@ -126,7 +156,7 @@ func (h *host) enclose() (inner func() error, err error) {
 			return bindFile(hostDir+from, to)
 		}
 		h.set.Spill = spillDir
-		if !limitTasks(h.set) || h.set.Limits.Memory > 0 {
+		if h.set.Root || h.set.Limits.Memory > 0 {
 			h.watch = newWatcher(h)
 		}
 		return leavePrivate, nil
@@ -163,12 +193,11 @@ func limitSelf() error {
 	return nil
 }
 
-// limitTasks bounds process numbers, which holds even for root, where the kernel has a bound for each namespace; else it returns
-// false for root, whom RLIMIT_NPROC does not bind.
-func limitTasks(set setup) bool {
-	const reserved = 301 // the smallest that the kernel takes, and what it needs itself
-	err := os.WriteFile("/proc/sys/kernel/pid_max", fmt.Append(nil, set.Limits.Processes+reserved), 0o644)
-	return err == nil || !set.Root
+// limitTasks bounds process numbers of the namespace, where the kernel has such a bound (Linux 6.14): it holds even for root, whom
+// RLIMIT_NPROC does not bind. It is coarse, for the kernel wants room for 300 more; the watcher is exact, and later.
+func limitTasks(l Limits) {
+	const reserved = 301
+	os.WriteFile("/proc/sys/kernel/pid_max", fmt.Append(nil, l.Processes+reserved), 0o644)
 }
 
 // keepToCPUs has the calling thread, and what it starts, use that many processors and not change it.
@@ -314,18 +343,21 @@ func (h *host) wait(pid int) (unix.WaitStatus, int64) {
 
 // endAll kills and reaps everything that is left, and returns how many processes that were.
 func (h *host) endAll() (n int) {
-	for {
-		got, err := unix.Wait4(-1, nil, unix.WNOHANG, nil)
+	var ws unix.WaitStatus
+	for flags := unix.WNOHANG; ; {
+		got, err := unix.Wait4(-1, &ws, flags, nil)
 		switch {
 		case err == unix.EINTR:
 		case err != nil:
 			return n // no children
-		case got > 0: // an orphan that had ended
-		default:
-			h.kill()
-			if got, err := unix.Wait4(-1, nil, 0, nil); err == nil && got > 0 {
+		case got > 0:
+			if ws.Signaled() && ws.Signal() == unix.SIGKILL {
 				n++
 			}
+			flags = unix.WNOHANG
+		default:
+			h.kill()
+			flags = 0
 		}
 	}
 }

@@ -14,6 +14,9 @@ type Config struct {
 	Scratch string   // directory for what does not fit into memory; made when needed
 	Hide    []string // directories that no command may see even where they lie among the system's: the project, the store
 
+	// Memory is how many bytes a command may write before it is run again on disk; 0 chooses.
+	Memory int64
+
 	// Mode is the strongest wall to put up; what the machine cannot do falls to the next. Tests ask for weaker ones.
 	Mode Mode
 }
@@ -37,6 +40,7 @@ type Pool struct {
 	mu   sync.Mutex
 	idle []*slot
 	mode Mode
+	sure bool     // the mode has worked
 	why  []string // why stronger modes are not there
 }
 
@@ -65,12 +69,19 @@ func (p *Pool) Run(ctx context.Context, c *Command) (*Result, error) {
 		}
 		p.release(s)
 		if full && !onDisk && !res.OK() {
-			fmt.Fprintf(c.Log, "mbuild: the command filled its %d MB of memory for files; it runs again on disk\n", memoryArea()>>20)
+			fmt.Fprintf(c.Log, "mbuild: the command filled its %d MB of memory for files; it runs again on disk\n", p.config.memory()>>20)
 			continue
 		}
 		res.Wall = time.Since(start)
 		return res, nil
 	}
+}
+
+func (c Config) memory() int64 {
+	if c.Memory > 0 {
+		return c.Memory
+	}
+	return memoryArea()
 }
 
 // large reports that a command gets a directory on disk at once: what it must copy is more than memory should hold.
@@ -79,24 +90,27 @@ func (p *Pool) large(c *Command) bool {
 	for _, f := range c.Inputs {
 		sum += int64(len(f.Bytes))
 	}
-	return sum > memoryArea()/4
+	return sum > p.config.memory()/4
 }
 
 // acquire takes an idle slot of that kind or starts one, in the strongest mode that works here.
 func (p *Pool) acquire(l Limits, onDisk bool) (*slot, error) {
-	p.mu.Lock()
-	for i := len(p.idle) - 1; i >= 0; i-- {
-		if s := p.idle[i]; s.limits == l && s.onDisk == onDisk {
-			p.idle = append(p.idle[:i], p.idle[i+1:]...)
-			p.mu.Unlock()
+	for s := p.take(l, onDisk); s != nil; s = p.take(l, onDisk) {
+		if s.alive() {
 			return s, nil
 		}
+		s.close()
 	}
-	mode := p.mode
+	p.mu.Lock()
+	mode, sure := p.mode, p.sure
 	p.mu.Unlock()
 	for {
 		s, err := startSlot(p.config, mode, l, onDisk)
-		if err == nil || mode == Bare {
+		// What has worked once is not given up for a weaker mode: it would be for want of memory, or of room on the disk.
+		if err == nil || mode == Bare || sure {
+			p.mu.Lock()
+			p.sure = p.sure || err == nil
+			p.mu.Unlock()
 			return s, err
 		}
 		p.mu.Lock()
@@ -104,9 +118,22 @@ func (p *Pool) acquire(l Limits, onDisk bool) (*slot, error) {
 			p.why = append(p.why, fmt.Sprintf("%s: %v", mode, err))
 			p.mode = mode + 1
 		}
-		mode = p.mode
+		mode, sure = p.mode, p.sure
 		p.mu.Unlock()
 	}
+}
+
+// take removes an idle slot of that kind from the pool; nil when there is none.
+func (p *Pool) take(l Limits, onDisk bool) *slot {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i := len(p.idle) - 1; i >= 0; i-- {
+		if s := p.idle[i]; s.limits == l && s.onDisk == onDisk {
+			p.idle = append(p.idle[:i], p.idle[i+1:]...)
+			return s
+		}
+	}
+	return nil
 }
 
 // maxIdle bounds the slots kept for limits that may not come again.

@@ -82,7 +82,7 @@ func buildRoot(set setup) error {
 	s.do("making the host read-only", unix.MountSetattr(unix.AT_FDCWD, hostDir, unix.AT_RECURSIVE, &attr))
 	s.do("mounting system directories", mountSystem())
 	s.do("making devices", makeDevices())
-	s.do("mounting /proc", mountProc())
+	s.do("mounting /proc", mountProc(set))
 	for _, h := range set.Hide {
 		if _, err := os.Lstat(h); err == nil && h != "/" {
 			s.do("hiding "+h, unix.Mount("mbuild", h, "tmpfs", unix.MS_RDONLY|unix.MS_NOSUID|unix.MS_NODEV, "size=4k"))
@@ -209,13 +209,14 @@ func makeDevices() error {
 	return nil
 }
 
-func mountProc() error {
+func mountProc(set setup) error {
 	if err := os.Mkdir("/proc", 0o555); err != nil {
 		return err
 	}
 	if err := unix.Mount("proc", "/proc", "proc", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, ""); err != nil {
 		return err
 	}
+	limitTasks(set.Limits)
 	for _, name := range procReadOnly {
 		p := "/proc/" + name
 		err := unix.Mount(p, p, "", unix.MS_BIND|unix.MS_REC, "")

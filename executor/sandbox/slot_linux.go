@@ -92,7 +92,7 @@ func (s *slot) start(c Config) error {
 	if s.dir, err = filepath.Abs(s.dir); err != nil {
 		return err
 	}
-	set := setup{Mode: s.mode, Bytes: memoryArea(), Spill: filepath.Join(s.dir, "spill"), Limits: s.limits, Root: os.Geteuid() == 0}
+	set := setup{Mode: s.mode, Bytes: c.memory(), Spill: filepath.Join(s.dir, "spill"), Limits: s.limits, Root: os.Geteuid() == 0}
 	if s.onDisk || s.mode != Private {
 		set.Area = filepath.Join(s.dir, "area")
 	}
@@ -101,8 +101,10 @@ func (s *slot) start(c Config) error {
 			set.Hide = append(set.Hide, abs)
 		}
 	}
-	if err := os.Mkdir(set.Spill, 0o755); err != nil {
-		return err
+	for _, d := range []string{set.Spill, filepath.Join(s.dir, "area")} {
+		if err := os.Mkdir(d, 0o755); err != nil {
+			return err
+		}
 	}
 	if err := s.launch(); err != nil {
 		return err
@@ -112,11 +114,11 @@ func (s *slot) start(c Config) error {
 	if err == nil {
 		err = s.dec.Decode(&r)
 	}
-	if err == nil && r.Err != "" {
-		err = errors.New(r.Err)
-	}
 	if err != nil {
 		return s.lost(err)
+	}
+	if r.Err != "" {
+		return errors.New(r.Err)
 	}
 	return nil
 }
@@ -131,8 +133,9 @@ func (s *slot) launch() error {
 	s.cmd.Args = []string{"mbuild", Arg}
 	s.cmd.Env = []string{"GOGC=off", "GOMEMLIMIT=64MiB", "GOMAXPROCS=2"}
 	s.cmd.Stderr = &s.stderr
-	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}
+	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if s.mode == Private {
+		s.cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL // in the others the slot must live to end its commands: see readAhead
 		namespaces(s.cmd.SysProcAttr)
 	}
 	in, err := s.cmd.StdinPipe()
@@ -159,18 +162,23 @@ func (s *slot) launch() error {
 
 // lost words the end of a slot that was not asked for.
 func (s *slot) lost(err error) error {
-	s.cmd.Process.Kill()
-	end := s.cmd.Wait()
-	s.cmd = nil
+	end := s.endProcess()
 	if text := bytes.TrimSpace(s.stderr.Bytes()); len(text) > 0 {
 		return fmt.Errorf("%w (%v: %s)", err, end, text)
 	}
-	return err
+	return fmt.Errorf("%w (%v)", err, end)
+}
+
+// alive reports that the process has not ended while nobody was looking.
+func (s *slot) alive() bool {
+	var info unix.Siginfo
+	err := unix.Waitid(unix.P_PID, s.cmd.Process.Pid, &info, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil)
+	return err == nil && info.Signo == 0
 }
 
 // run runs one command. When it returns an error the slot is of no more use.
 func (s *slot) run(ctx context.Context, c *Command) (res *Result, full bool, err error) {
-	stop := context.AfterFunc(ctx, func() { s.cmd.Process.Kill() })
+	stop := context.AfterFunc(ctx, s.kill)
 	s.log.begin(c.Log)
 	req := request{Args: c.Args, Env: c.Env, Inputs: c.Inputs, Outputs: c.Outputs}
 	var r reply
@@ -211,13 +219,29 @@ func (s *slot) takeSpilled(res *Result, spill func() (string, error)) error {
 	return nil
 }
 
-func (s *slot) close() {
-	if s.in != nil {
+// kill ends the slot and all that runs in it. In the private mode the kernel sees to that; in the others the slot has to do it,
+// and does when its input ends.
+func (s *slot) kill() {
+	if s.mode == Private {
+		s.cmd.Process.Kill()
+	} else {
 		s.in.Close()
 	}
-	if s.cmd != nil && s.cmd.Process != nil {
-		s.cmd.Process.Kill()
-		s.cmd.Wait()
+}
+
+// lastWord is how long a slot has to end by itself.
+const lastWord = 5 * time.Second
+
+func (s *slot) endProcess() error {
+	s.kill()
+	late := time.AfterFunc(lastWord, func() { s.cmd.Process.Kill() })
+	defer late.Stop()
+	return s.cmd.Wait()
+}
+
+func (s *slot) close() {
+	if s.cmd != nil && s.cmd.Process != nil && s.cmd.ProcessState == nil {
+		s.endProcess()
 	}
 	s.log.close()
 	if s.dir != "" {

@@ -89,4 +89,6 @@ func (s *slot) command(ctx context.Context, c *Command, dir, temp string, res *R
 	return nil
 }
 
+func (s *slot) alive() bool { return true }
+
 func (s *slot) close() { removeAll(s.dir) }

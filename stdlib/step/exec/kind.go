@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path"
 	"sort"
+	"strconv"
 	"strings"
 	"time"
 
@@ -31,7 +32,7 @@ var Kind = &executor.Kind{
 
 func lowerBlock(l *planner.Lowering) hcl.Diagnostics {
 	inputs, _ := l.Attr("inputs").(map[string]any)
-	a := planner.Action{Params: l.Params("inputs"), Host: true, Outputs: []planner.OutputDecl{{Name: "files", MediaType: MediaType, Directory: true}}}
+	a := planner.Action{Params: l.Params("inputs", "memory", "processes", "cpus"), Host: true, Limits: limits(l), Outputs: []planner.OutputDecl{{Name: "files", MediaType: MediaType, Directory: true}}}
 	places := make([]string, 0, len(inputs))
 	for p := range inputs {
 		checkPath(l, "inputs."+p, p)
@@ -57,4 +58,23 @@ func checkPath(l *planner.Lowering, at, p string) {
 	if clean := path.Clean(p); p == "" || path.IsAbs(p) || clean == "." || clean == ".." || strings.HasPrefix(clean, "../") {
 		l.Errorf(at, "bad-path", "Invalid path", "%q must be a relative path inside the command's directory.", p)
 	}
+}
+
+// limits reads what the command may use at most.
+func limits(l *planner.Lowering) planner.Limits {
+	var lim planner.Limits
+	if text, ok := l.Attr("memory").(string); ok {
+		n, err := strconv.ParseInt(text[:len(text)-2], 10, 32)
+		if err != nil || n == 0 {
+			l.Errorf("memory", "bad-memory", "Invalid amount of memory", "%q must be a whole number of MB or GB, from 1MB to 2000000000GB.", text)
+		}
+		lim.Memory = n * map[string]int64{"MB": 1e6, "GB": 1e9}[text[len(text)-2:]]
+	}
+	if n, ok := l.Attr("processes").(int64); ok {
+		lim.Processes = int(n)
+	}
+	if n, ok := l.Attr("cpus").(int64); ok {
+		lim.CPUs = int(n)
+	}
+	return lim
 }

@@ -9,6 +9,7 @@ import (
 	"mbuild.dev/mbuild/cache"
 	"mbuild.dev/mbuild/executor"
 	"mbuild.dev/mbuild/executor/sandbox"
+	"mbuild.dev/mbuild/planner"
 )
 
 type params struct {
@@ -26,7 +27,8 @@ func run(ctx context.Context, job *executor.Job) error {
 	if err := job.Bind(&p); err != nil {
 		return err
 	}
-	c := &sandbox.Command{Args: p.Command, Env: environment(p.Env), Outputs: p.Outputs}
+	c := &sandbox.Command{Args: p.Command, Env: environment(p.Env), Outputs: p.Outputs,
+		Limits: sandbox.Limits{Memory: job.Limits.Memory, Processes: job.Limits.Processes, CPUs: job.Limits.CPUs}}
 	for place := range job.Inputs {
 		files, err := job.Fetch(place, place)
 		if err != nil {
@@ -67,7 +69,7 @@ func environment(own map[string]string) []string {
 
 // judge words what became of a command; nil when it ended well and kept to what it declared.
 func judge(job *executor.Job, p *params, res *sandbox.Result) error {
-	f := verdict(p.Command[0], res)
+	f := verdict(p.Command[0], job.Limits, res)
 	if f == nil {
 		return nil
 	}
@@ -82,17 +84,20 @@ func judge(job *executor.Job, p *params, res *sandbox.Result) error {
 	return f
 }
 
-func verdict(name string, res *sandbox.Result) *executor.Failure {
+func verdict(name string, limits planner.Limits, res *sandbox.Result) *executor.Failure {
 	switch {
 	case res.NotFound != "":
 		return &executor.Failure{Code: "command-not-found", Summary: "Command not found", Attr: "command", Detail: sentence(res.NotFound) + "."}
+	case res.Exceeded == "memory":
+		return &executor.Failure{Code: "memory-limit", Summary: "Out of memory", Attr: "memory",
+			Detail: fmt.Sprintf("%q used %s, and its block allows %s; it was stopped.", name, megabytes(res.Peak), megabytes(limits.Memory))}
 	case res.Exceeded == "processes":
-		return &executor.Failure{Code: "process-limit", Summary: "Too many processes", Attr: "command",
-			Detail: fmt.Sprintf("%q had more than %d processes and threads at a time, and was stopped with all of them.", name, sandbox.DefaultProcesses)}
+		return &executor.Failure{Code: "process-limit", Summary: "Too many processes", Attr: "processes",
+			Detail: fmt.Sprintf("%q had more than %d processes and threads at a time, and was stopped with all of them.", name, processLimit(limits))}
 	case res.Signal != "":
-		return &executor.Failure{Code: "command-failed", Summary: "Command failed", Attr: "command", Detail: fmt.Sprintf("%q was ended by a signal: %s.", name, res.Signal)}
+		return &executor.Failure{Code: "command-failed", Summary: "Command failed", Attr: "command", Detail: fmt.Sprintf("%q was ended by a signal: %s.%s", name, res.Signal, nearLimit(limits, res))}
 	case res.Exit != 0:
-		return &executor.Failure{Code: "command-failed", Summary: "Command failed", Attr: "command", Detail: fmt.Sprintf("%q ended with exit status %d.", name, res.Exit)}
+		return &executor.Failure{Code: "command-failed", Summary: "Command failed", Attr: "command", Detail: fmt.Sprintf("%q ended with exit status %d.%s", name, res.Exit, nearLimit(limits, res))}
 	case len(res.Problems) > 0:
 		return &executor.Failure{Code: "missing-output", Summary: "Output not produced", Attr: "outputs",
 			Detail: fmt.Sprintf("The command ended well but its output %q %s.%s", res.Problems[0].Place, res.Problems[0].What, others(len(res.Problems)-1))}
@@ -131,4 +136,24 @@ func others(n int) string {
 		return " So it is with another output."
 	}
 	return fmt.Sprintf(" So it is with %d more outputs.", n)
+}
+
+func megabytes(n int64) string { return fmt.Sprintf("%d MB", (n+999_999)/1_000_000) }
+
+func processLimit(l planner.Limits) int {
+	if l.Processes > 0 {
+		return l.Processes
+	}
+	return sandbox.DefaultProcesses
+}
+
+// nearLimit says that a failure may come from a limit: a program that is refused memory ends as it likes.
+func nearLimit(l planner.Limits, res *sandbox.Result) string {
+	switch {
+	case l.Memory > 0:
+		return fmt.Sprintf(" Its block allows it %s of memory; it used %s.", megabytes(l.Memory), megabytes(res.Peak))
+	case res.Signal == "killed":
+		return fmt.Sprintf(" If it did not do that itself, the machine ran out of memory: it used %s.", megabytes(res.Peak))
+	}
+	return ""
 }
