@@ -279,8 +279,8 @@ func (m *machine) launch(n *node) {
 	m.active++
 	m.begin(n)
 	nodes := []*node{n}
-	if n.run.InMemory {
-		for share := len(m.runnable) / m.opts.Jobs; len(nodes) < min(share, batchSize) && m.runnable[0].run.InMemory; {
+	if n.run.brief() {
+		for share := len(m.runnable) / m.opts.Jobs; len(nodes) < min(share, batchSize) && m.runnable[0].run.brief(); {
 			next := heap.Pop(&m.runnable).(*node)
 			m.begin(next)
 			nodes = append(nodes, next)

@@ -29,9 +29,15 @@ type Run struct {
 	// ReadInput and WriteOutput instead of paths. That is ten times as fast.
 	InMemory bool
 
+	// Programs says that Func runs foreign programs (Job.Command), which may take long whatever their inputs.
+	Programs bool
+
 	// CPUs is how many of the apply's slots a run takes; 0 stands for 1.
 	CPUs int
 }
+
+// brief reports that a run is over in no time, so that several may share a goroutine.
+func (r Run) brief() bool { return r.InMemory && !r.Programs }
 
 // Table finds the kinds by name.
 type Table struct {

@@ -27,7 +27,7 @@ var Kind = &executor.Kind{
 		Outputs: []planner.Output{{Name: "files", Type: "files", MediaType: MediaType, Directory: true}},
 		Lower:   lowerBlock,
 	},
-	Runs: map[string]executor.Run{"": {Func: run, InProcess: true, InMemory: true}},
+	Runs: map[string]executor.Run{"": {Func: run, InProcess: true, InMemory: true, Programs: true}},
 }
 
 func lowerBlock(l *planner.Lowering) hcl.Diagnostics {
