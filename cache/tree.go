@@ -9,6 +9,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 )
@@ -62,6 +63,71 @@ func PutTree(ctx context.Context, cas CAS, dir string) (Digest, error) {
 		nodes = append(nodes, n)
 	}
 	return cas.Put(ctx, bytes.NewReader(encodeDirectory(nodes)))
+}
+
+// TreeFile is a file of a directory. Its content is Bytes or, where Path is set, that of a file on disk.
+type TreeFile struct {
+	Name       string // slash-separated, relative to the directory
+	Executable bool
+	Bytes      []byte
+	Path       string
+}
+
+// PutFiles makes a directory of these files: put is called for each, then with the message of each directory as its Bytes, those
+// of sub-directories first. It returns the digest of the whole. A name that is no relative path, or comes twice, is an error.
+func PutFiles(files []TreeFile, put func(TreeFile) (Digest, error)) (Digest, error) {
+	sorted := append([]TreeFile(nil), files...)
+	sort.Slice(sorted, func(i, j int) bool { return sorted[i].Name < sorted[j].Name })
+	return putFiles("", sorted, put)
+}
+
+// putFiles makes the directory of files whose names all begin with a prefix.
+func putFiles(prefix string, files []TreeFile, put func(TreeFile) (Digest, error)) (Digest, error) {
+	var nodes []node
+	for len(files) > 0 {
+		name, _, deeper := strings.Cut(files[0].Name[len(prefix):], "/")
+		n, end := node{name: name, directory: deeper}, 1
+		if name == "" || name == "." || name == ".." || slices.ContainsFunc(nodes, func(m node) bool { return m.name == name }) {
+			return Digest{}, fmt.Errorf("%q cannot be a file of a directory", files[0].Name)
+		}
+		var err error
+		if deeper {
+			sub := prefix + name + "/"
+			for end < len(files) && strings.HasPrefix(files[end].Name, sub) {
+				end++
+			}
+			n.digest, err = putFiles(sub, files[:end], put)
+		} else {
+			n.executable = files[0].Executable
+			n.digest, err = put(files[0])
+		}
+		if err != nil {
+			return Digest{}, err
+		}
+		nodes = append(nodes, n)
+		files = files[end:]
+	}
+	return put(TreeFile{Name: prefix, Bytes: encodeDirectory(nodes)})
+}
+
+// ErrTooLarge says that a tree holds more bytes than were asked for.
+var ErrTooLarge = errors.New("too large")
+
+// ReadTree reads a directory of at most limit bytes into memory, or returns ErrTooLarge.
+func ReadTree(ctx context.Context, cas CAS, root Digest, limit int64) ([]TreeFile, error) {
+	var files []TreeFile
+	err := walk(ctx, cas, root, "", func(p string, n node) error {
+		if n.directory {
+			return nil
+		}
+		if limit -= n.digest.size; limit < 0 {
+			return ErrTooLarge
+		}
+		b, err := ReadAll(ctx, cas, n.digest, n.digest.size)
+		files = append(files, TreeFile{Name: p, Executable: n.executable, Bytes: b})
+		return err
+	})
+	return files, err
 }
 
 // WalkTree calls f for each directory message and each file of a tree, the root first with path "". It reads the messages

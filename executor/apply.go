@@ -94,6 +94,7 @@ type machine struct {
 	done     chan report
 	notes    chan Event
 	stopped  bool // no new action starts
+	sandbox  sandboxes
 	res      Result
 	diags    hcl.Diagnostics
 }
@@ -123,6 +124,7 @@ func Apply(ctx context.Context, plan *planner.Plan, opts Options) (*Result, hcl.
 	start := time.Now()
 	m := newMachine(ctx, plan, opts)
 	defer m.cancel()
+	defer m.sandbox.close()
 	m.res.Cached = plan.Beyond
 	m.loop()
 	m.sumUp()
@@ -271,7 +273,7 @@ func (m *machine) probe(n *node) {
 		m.fail(n, err, outcome{})
 		return
 	}
-	n.run, n.slots = run, min(max(run.CPUs, 1), m.opts.Jobs)
+	n.run, n.slots = run, min(max(run.CPUs, n.step.Limits.CPUs, 1), m.opts.Jobs)
 	m.flights[n.key] = nil
 	n.queued = time.Now()
 	heap.Push(&m.runnable, n)
@@ -288,8 +290,8 @@ func (m *machine) launch(n *node) {
 	places := m.slots.take(n.slots)
 	m.begin(n, places[0])
 	nodes := []*node{n}
-	if n.run.InMemory {
-		for share := len(m.runnable) / m.opts.Jobs; len(nodes) < min(share, batchSize) && m.runnable[0].run.InMemory; {
+	if n.run.brief() {
+		for share := len(m.runnable) / m.opts.Jobs; len(nodes) < min(share, batchSize) && m.runnable[0].run.brief(); {
 			next := heap.Pop(&m.runnable).(*node)
 			m.begin(next, places[0])
 			nodes = append(nodes, next)

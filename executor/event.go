@@ -15,6 +15,7 @@ type Event struct {
 	Step       *planner.Step // the action it is about; nil for a diagnostic of the whole apply
 	Started    *Started
 	Progress   *Progress
+	Retry      *Retry
 	Finished   *Finished
 	Gate       *GateResult
 	Artifact   *ArtifactResult
@@ -32,6 +33,14 @@ type Started struct {
 type Progress struct {
 	Step, Total int64
 	Metrics     map[string]float64
+}
+
+// Retry says that a run failed and will be tried again after a pause.
+type Retry struct {
+	Attempt int     // the one that failed, from 1
+	Retries int     // how many the block allows
+	Why     string  // what went wrong, in a line
+	Pause   float64 // seconds
 }
 
 // Finished says how an action ended.

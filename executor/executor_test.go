@@ -51,7 +51,7 @@ func toy(inProcess bool) *executor.Kind {
 				{Name: "from", Type: &schema.Type{Op: schema.List, Elem: ref}, Default: []any{}},
 			}}},
 			Outputs: []planner.Output{{Name: "out", Type: "number"}},
-			Lower:   lowerToy,
+			Lower:   lowerToy, Transient: true,
 		},
 		Runs: map[string]executor.Run{"": {Func: runToy, InProcess: inProcess}},
 	}
@@ -85,6 +85,10 @@ func runToy(ctx context.Context, job *executor.Job) error {
 		os.Exit(9)
 	case "kill":
 		syscall.Kill(os.Getpid(), syscall.SIGKILL)
+	case "flaky": // succeeds when it runs for the third time, in whatever process
+		if n := countRuns(os.Getenv("TMPDIR")); n < 3 {
+			return fmt.Errorf("failed for the %d. time", n)
+		}
 	case "nothing":
 		return nil
 	case "sleep":
@@ -129,6 +133,8 @@ type rig struct {
 	states map[string]executor.State
 	order  []string
 	logs   map[string][]string
+
+	retried []*executor.Retry
 }
 
 func newRig(t *testing.T, store cache.Store, inProcess bool, spec string) *rig {
@@ -161,8 +167,23 @@ func (r *rig) plan(req planner.Request) *planner.Plan {
 	return p
 }
 
+// lower gives what planning says against the spec.
+func (r *rig) lower() hcl.Diagnostics {
+	r.t.Helper()
+	dir := r.t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "a.mbuild.hcl"), []byte(r.spec), 0o644); err != nil {
+		r.t.Fatal(err)
+	}
+	spec, diags := lang.Load(context.Background(), lang.Request{Dir: dir, Kinds: r.kinds.Planner})
+	if diags.HasErrors() {
+		r.t.Fatal(diags)
+	}
+	_, diags = planner.Lower(spec, r.kinds.Planner)
+	return diags
+}
+
 func (r *rig) apply(ctx context.Context, p *planner.Plan, opts executor.Options) (*executor.Result, hcl.Diagnostics) {
-	r.states, r.order, r.logs = map[string]executor.State{}, nil, map[string][]string{}
+	r.states, r.order, r.logs, r.retried = map[string]executor.State{}, nil, map[string][]string{}, nil
 	opts.Kinds, opts.Store, opts.Runner, opts.Scratch = r.kinds, r.store, r.runner, r.t.TempDir()
 	opts.Events = func(e executor.Event) {
 		switch {
@@ -172,6 +193,8 @@ func (r *rig) apply(ctx context.Context, p *planner.Plan, opts executor.Options)
 			}
 			r.states[e.Step.Addr] = e.Finished.State
 			r.order = append(r.order, e.Step.Addr)
+		case e.Retry != nil:
+			r.retried = append(r.retried, e.Retry)
 		case e.Log != nil:
 			r.logs[e.Step.Addr] = append(r.logs[e.Step.Addr], e.Log.Text)
 		}

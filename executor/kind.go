@@ -29,9 +29,15 @@ type Run struct {
 	// ReadInput and WriteOutput instead of paths. That is ten times as fast.
 	InMemory bool
 
+	// Programs says that Func runs foreign programs (Job.Command), which may take long whatever their inputs.
+	Programs bool
+
 	// CPUs is how many of the apply's slots a run takes; 0 stands for 1.
 	CPUs int
 }
+
+// brief reports that a run is over in no time, so that several may share a goroutine.
+func (r Run) brief() bool { return r.InMemory && !r.Programs }
 
 // Table finds the kinds by name.
 type Table struct {
@@ -77,6 +83,7 @@ type Job struct {
 	Outputs map[string]string // path by output name
 	Scratch string            // private directory, empty at the start, gone afterwards
 	Backend string            // name of the compute backend, "go"
+	Limits  planner.Limits
 	Log     io.Writer
 
 	// Metrics is recorded with the result. It is not part of any output's bytes.
@@ -88,6 +95,7 @@ type Job struct {
 	// What a run in memory reads and writes; nil for the others.
 	open  func(name string) ([]byte, error)
 	wrote map[string][]byte
+	files *fileAccess
 
 	// Memory lives as long as the process that runs the job: compiled programs, device buffers, decoded data.
 	Memory *Memory

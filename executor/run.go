@@ -52,7 +52,7 @@ func (m *machine) executeOne(n *node) outcome {
 		return outcome{node: n, err: err}
 	}
 	defer unlock()
-	o := m.perform(n)
+	o := m.attempt(n)
 	if o.err == nil && o.lost == nil {
 		o.artifacts, o.err = m.publish(n, o.result)
 	}
@@ -69,14 +69,14 @@ func (m *machine) lock(n *node) (unlock func(), err error) {
 }
 
 // perform runs the action unless another process has just done so.
-func (m *machine) perform(n *node) outcome {
+func (m *machine) perform(ctx context.Context, n *node) outcome {
 	if !n.force && !n.run.InProcess {
 		if res := m.lookup(n); res != nil {
 			return outcome{node: n, result: res, cached: true}
 		}
 	}
 	if n.run.InMemory {
-		return m.performInMemory(n)
+		return m.performInMemory(ctx, n)
 	}
 	root, err := sandbox.New(m.opts.Scratch)
 	if err != nil {
@@ -91,9 +91,9 @@ func (m *machine) perform(n *node) outcome {
 	res := m.newResult()
 	ran := Ran{Worker: "in-process"}
 	if n.run.InProcess {
-		err = runHere(m.ctx, n.run, job)
+		err = runHere(ctx, n.run, job)
 	} else {
-		ran, err = m.opts.Runner.Run(m.ctx, n.step.Kind.Name(), n.step.Verb, job)
+		ran, err = m.opts.Runner.Run(ctx, n.step.Kind.Name(), n.step.Verb, job)
 	}
 	res.Execution.Worker, res.Execution.PeakMemory = ran.Worker, ran.Peak
 	if err != nil {
@@ -145,7 +145,7 @@ func runHere(ctx context.Context, run Run, job *Job) (err error) {
 // newJob makes the part of a job that does not depend on where it runs.
 func (m *machine) newJob(n *node) *Job {
 	return &Job{
-		Addr: n.step.Addr, Params: value.Reveal(n.step.Params).(map[string]any), Backend: m.plan.Toolchain.Backend,
+		Addr: n.step.Addr, Params: value.Reveal(n.step.Params).(map[string]any), Backend: m.plan.Toolchain.Backend, Limits: n.step.Limits,
 		Inputs: make(map[string]JobInput, len(n.step.Action.Inputs)), Outputs: make(map[string]string, len(n.step.Action.Outputs)),
 		Metrics: map[string]float64{}, Memory: &Memory{},
 		Log: &logBuffer{hide: hider(value.Secrets(n.step.Params)), emit: func(line string) { m.note(n, Event{Log: &LogLine{Text: line}}) }},
@@ -256,8 +256,20 @@ func withLog(err error, tail string) error {
 	if errors.As(err, &f) || tail == "" {
 		return err
 	}
-	return fmt.Errorf("%w\nThe end of its log:\n%s", err, tail)
+	return &loggedError{err, tail}
 }
+
+// loggedError is an error of a run with the end of what it wrote.
+type loggedError struct {
+	err  error
+	tail string
+}
+
+func (e *loggedError) Error() string {
+	return fmt.Sprintf("%v\nThe end of its log:\n%s", e.err, e.tail)
+}
+
+func (e *loggedError) Unwrap() error { return e.err }
 
 // logBuffer collects an action's log and passes on whole lines.
 type logBuffer struct {

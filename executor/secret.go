@@ -57,6 +57,10 @@ func (h *secretHider) error(err error) error {
 		hidden.Detail = h.text(f.Detail)
 		return &hidden
 	}
+	var l *loggedError
+	if errors.As(err, &l) {
+		return &loggedError{h.error(l.err), h.text(l.tail)}
+	}
 	return errors.New(h.text(err.Error()))
 }
 

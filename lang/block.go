@@ -9,9 +9,6 @@ import (
 	"mbuild.dev/mbuild/lang/value"
 )
 
-// meta are the attributes that every artifact block has, whatever its schema.
-var meta = []string{"for_each", "count", "depends_on", "enabled", "tags"}
-
 // maxInstances bounds for_each and count of one block.
 const maxInstances = 1_000_000
 
@@ -210,81 +207,6 @@ func (l *loader) check(b *Block, k *schema.Kind, raw map[string]any) bool {
 	}
 	b.attrs, _ = attrs.(map[string]any)
 	l.collectRefs(b, b.attrs, "")
-	return true
-}
-
-// evalMeta reads enabled, depends_on and tags.
-func (m *module) evalMeta(d *declaration, b *Block, s scope) (ok, enabled bool) {
-	attrs := d.block.Body.Attributes
-	enabled = true
-	if a := attrs["enabled"]; a != nil {
-		v, ok := m.eval(a.Expr, s)
-		if !ok {
-			d.broken = true
-			return false, false
-		}
-		if v.IsNull() || v.Type() != cty.Bool {
-			m.report(problem("wrong-type", a.Expr.Range(), "Wrong type", "enabled needs true or false."))
-			return false, false
-		}
-		enabled = v.True()
-	}
-	if a := attrs["tags"]; a != nil {
-		v, ok := m.eval(a.Expr, s)
-		if !ok {
-			d.broken = true
-			return false, false
-		}
-		list, _ := fromCty(v)
-		l, isList := list.([]any)
-		for _, t := range l {
-			str, isString := t.(string)
-			isList = isList && isString
-			b.Tags = append(b.Tags, str)
-		}
-		if !isList {
-			m.report(problem("wrong-type", a.Expr.Range(), "Wrong type", "tags needs a list of strings."))
-			return false, false
-		}
-	}
-	if a := attrs["depends_on"]; a != nil {
-		return m.evalDependsOn(b, a), enabled
-	}
-	return true, enabled
-}
-
-func (m *module) evalDependsOn(b *Block, a *hclsyntax.Attribute) bool {
-	exprs, diags := hcl.ExprList(a.Expr)
-	if diags.HasErrors() {
-		m.report(problem("wrong-type", a.Expr.Range(), "Wrong type", "depends_on needs a list of blocks: [train.supervised.base, …]."))
-		return false
-	}
-	for _, e := range exprs {
-		t, diags := hcl.AbsTraversalForExpr(e)
-		typ, ok1 := step(t, 1)
-		name, ok2 := step(t, 2)
-		if diags.HasErrors() || !ok1 || !ok2 {
-			m.report(problem("wrong-type", e.Range(), "Wrong type", "depends_on names blocks: family.type.name."))
-			return false
-		}
-		to := Addr{Module: m.moduleAddr(), Family: t.RootName(), Type: typ, Name: name}
-		d := m.blocks[to]
-		if d == nil {
-			m.unknownBlock(to, t)
-			return false
-		}
-		d.used = true
-		if to == b.Addr.Base() {
-			m.reportCycle(to.String(), e.Range())
-			return false
-		}
-		if !m.evalBlock(d, e.Range()) {
-			return false
-		}
-		for _, inst := range d.instances {
-			b.DependsOn = append(b.DependsOn, inst.Addr)
-		}
-	}
 	return true
 }
 

@@ -529,6 +529,14 @@ func (m *cueModule) addBlock(raw *cuefile.Block) {
 	if !m.check(b, m.req.Kinds.Kind(addr.Family, addr.Type), raw.Raw) {
 		return
 	}
+	if text := b.setTimeout(raw.Limits["timeout"]); text != "" {
+		m.report(Errorf("wrong-type", addr, raw.RangeOf("timeout", false), "Wrong type", "%s", text))
+		return
+	}
+	if text := b.setRetries(raw.Limits["retries"]); text != "" {
+		m.report(Errorf("wrong-type", addr, raw.RangeOf("retries", false), "Wrong type", "%s", text))
+		return
+	}
 	for _, text := range raw.DependsOn {
 		to, err := ParseAddr(text)
 		if err != nil {

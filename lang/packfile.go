@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sort"
+	"time"
 	"unsafe"
 
 	"github.com/hashicorp/hcl/v2"
@@ -24,7 +25,7 @@ import (
 // position of its address among all, and decoded on its own, so that a plan that needs fifty blocks of a hundred thousand reads
 // fifty. Numbers are little-endian.
 //
-//	"mbuild spec 2\n"
+//	"mbuild spec 3\n"
 //	CRC-32C of the rest of the front
 //	lengths of header and body, number of blocks (4 bytes each)
 //	header: JSON, what the spec was made of (cacheHeader)
@@ -33,7 +34,7 @@ import (
 //	the blocks
 
 const (
-	packMagic = "mbuild spec 2\n"
+	packMagic = "mbuild spec 3\n"
 	packFixed = len(packMagic) + 16
 	packEntry = 16
 )
@@ -395,6 +396,8 @@ func (p *packer) block(b *Block, attrs []byte, number map[Addr]int) {
 		p.uint(number[d])
 	}
 	p.texts(b.Tags)
+	p.uint(int(b.Timeout / time.Second))
+	p.uint(b.Retries)
 }
 
 func (u *unpacker) addr() Addr {
@@ -420,5 +423,6 @@ func (u *unpacker) block(b *Block, source func() *Spec, targets []int) []int {
 		targets = append(targets, u.uint())
 	}
 	b.Tags = u.texts()
+	b.Timeout, b.Retries = time.Duration(u.uint())*time.Second, u.uint()
 	return targets
 }

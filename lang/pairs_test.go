@@ -3,6 +3,7 @@ package lang
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -90,6 +91,12 @@ func full(t *testing.T, s *Spec) string {
 		b.WriteString(x.Addr.String() + " " + string(enc))
 		if len(x.Tags) > 0 {
 			b.WriteString(" tags " + strings.Join(x.Tags, ","))
+		}
+		if x.Timeout > 0 {
+			b.WriteString(" timeout " + x.Timeout.String())
+		}
+		if x.Retries > 0 {
+			fmt.Fprintf(&b, " retries %d", x.Retries)
 		}
 		for _, d := range x.DependsOn {
 			b.WriteString(" after " + d.String())

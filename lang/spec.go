@@ -2,6 +2,7 @@ package lang
 
 import (
 	"slices"
+	"time"
 
 	"github.com/hashicorp/hcl/v2"
 
@@ -52,6 +53,8 @@ type Block struct {
 	Refs      []Ref // in the order of their paths
 	DependsOn []Addr
 	Tags      []string
+	Timeout   time.Duration // longest run of one of its actions; 0 is none of its own
+	Retries   int           // how often a failed action is run again, for kinds that allow it
 
 	attrs  map[string]any
 	packed *packed // of a Spec from a cache

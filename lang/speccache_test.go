@@ -57,6 +57,8 @@ train "supervised" "t" {
   epochs   = var.epochs + each.value
   optimizer "sgd" { lr = var.rate }
   tags = [var.from_env, try(file("maybe.txt"), "missing")]
+  timeout = "1h1s"
+  retries = 3
 }
 output "model" { value = train.supervised.t["a"].model }
 `,
@@ -80,7 +82,7 @@ func meaning(t testing.TB, s *Spec) string {
 		return string(enc)
 	}
 	for _, x := range s.Blocks {
-		fmt.Fprintf(&b, "%s %s %v %v %v %v\n", x.Addr, text(x.Attrs()), x.Refs, x.DependsOn, x.Tags, x.Decl())
+		fmt.Fprintf(&b, "%s %s %v %v %v %v %v %v\n", x.Addr, text(x.Attrs()), x.Refs, x.DependsOn, x.Tags, x.Timeout, x.Retries, x.Decl())
 	}
 	for _, o := range s.Outputs {
 		fmt.Fprintf(&b, "output %s %s %v %v\n", o.Name, text(o.Value), o.Description, o.Range)

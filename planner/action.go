@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"time"
 
 	"mbuild.dev/mbuild/cache"
 	"mbuild.dev/mbuild/lang"
@@ -49,6 +50,13 @@ type Gate struct {
 	Bound  string // "min" or "max"
 }
 
+// Limits bounds what a run may use; zero is no limit. It is no part of the key.
+type Limits struct {
+	Memory    int64 // bytes
+	Processes int
+	CPUs      int // also how many of the apply's slots it takes
+}
+
 // Action is one unit of work. It is immutable once its Graph is built.
 type Action struct {
 	Index   int    // position in Graph.Actions, a topological order
@@ -65,7 +73,8 @@ type Action struct {
 	Compute bool      // its bytes depend on the compute backend, whose fingerprint then enters the key
 	Host    bool      // its bytes depend on the machine's platform ("linux/amd64"), which then enters the key
 	Visible bool      // an output of it is bound to the block: its bytes are wanted, not only its record
-	Series  string    // name of the chain this action is a link of ("segment"), "" for none; "extend" is about series
+	Limits  Limits
+	Series  string // name of the chain this action is a link of ("segment"), "" for none; "extend" is about series
 }
 
 // Dependencies calls f for each action this one waits for: inputs, order-only edges and gates. An action may come up twice.
@@ -81,6 +90,14 @@ func (a *Action) Dependencies(f func(*Action)) {
 	for _, from := range a.Gates {
 		f(from)
 	}
+}
+
+// Timeout is the longest run of the action: its block's, or its kind's; 0 is no limit. It is no part of the key.
+func (a *Action) Timeout() time.Duration {
+	if a.Block.Timeout > 0 {
+		return a.Block.Timeout
+	}
+	return a.Kind.Timeout
 }
 
 // Toolchain is what a machine adds to the keys of kinds that ask for it.

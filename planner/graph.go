@@ -84,6 +84,10 @@ func Lower(spec *lang.Spec, table *Table) (*Graph, hcl.Diagnostics) {
 			continue
 		}
 		l := &Lowering{Block: b, Kind: kind, graph: g}
+		if b.Retries > 0 && !kind.Transient {
+			l.Errorf("retries", "not-transient", "Retries make no sense here",
+				"A %s that fails will fail again with the same inputs, so %s takes no retries. Remove the attribute; a block of a kind that runs foreign programs, such as step.exec, may have it.", kind.Family, kind.Name())
+		}
 		d := kind.Lower(l)
 		diags = append(diags, d...)
 		if d.HasErrors() {

@@ -3,6 +3,7 @@ package planner
 import (
 	"fmt"
 	"sort"
+	"time"
 
 	"github.com/hashicorp/hcl/v2"
 
@@ -35,6 +36,13 @@ type Kind struct {
 	Schema       *schema.Kind
 	Outputs      []Output
 	Determinism  Determinism
+
+	// Transient says that an action may fail today and succeed tomorrow with nothing changed: blocks of the kind may have
+	// retries. A kind that computes is not transient: what failed will fail again.
+	Transient bool
+
+	// Timeout is the longest run of an action whose block has no timeout; 0 is no limit.
+	Timeout time.Duration
 
 	// Lower emits the actions of one block and binds its outputs. It reports what the schema cannot say (shapes that do
 	// not fit, fractions that do not sum to 1) as diagnostics on attribute paths, and does no input or output.

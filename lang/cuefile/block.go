@@ -23,6 +23,7 @@ type Block struct {
 	DependsOn          []string       // addresses, as written
 	Tags               []string
 	Disabled           bool
+	Limits             map[string]any // timeout and retries, as written
 
 	in *Instance
 	v  cue.Value
@@ -37,7 +38,7 @@ func (b *Block) Decl() hcl.Range {
 }
 
 // meta are the attributes that every block may have.
-var meta = []string{"for_each", "depends_on", "enabled", "tags"}
+var meta = []string{"for_each", "depends_on", "enabled", "tags", "timeout", "retries"}
 
 // Blocks decodes all artifact blocks, in the order of the files, and reports what is not at its place.
 func (i *Instance) Blocks(at func(hcl.Range)) ([]Block, []Problem) {
@@ -267,6 +268,11 @@ func (d *decoder) meta(b *Block, name string, v cue.Value) bool {
 			return false
 		}
 		b.Disabled = !on
+	case "timeout", "retries":
+		if b.Limits == nil {
+			b.Limits = map[string]any{}
+		}
+		b.Limits[name] = x
 	case "tags", "depends_on":
 		list, isList := x.([]any)
 		var texts []string

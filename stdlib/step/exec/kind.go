@@ -1,17 +1,12 @@
-// Package exec is the kind `step exec`: a command in a private directory with a cleared environment.
+// Package exec is the kind `step exec`: a command in a sandbox (package executor/sandbox), which sees its declared inputs and
+// leaves its declared outputs.
 package exec
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"io"
-	"io/fs"
-	"os"
-	osexec "os/exec"
 	"path"
-	"path/filepath"
 	"sort"
+	"strconv"
 	"strings"
 	"time"
 
@@ -27,16 +22,17 @@ const MediaType = "application/vnd.mbuild.files.v1"
 // Kind is step.exec. Nothing is known of the command, so nothing is promised of its output but that it is cached.
 var Kind = &executor.Kind{
 	Kind: planner.Kind{
-		Family: "step", Type: "exec", Version: 1, Schema: Schema, Determinism: planner.None,
+		Family: "step", Type: "exec", Version: 2, Schema: Schema, Determinism: planner.None,
+		Transient: true, Timeout: time.Hour,
 		Outputs: []planner.Output{{Name: "files", Type: "files", MediaType: MediaType, Directory: true}},
 		Lower:   lowerBlock,
 	},
-	Runs: map[string]executor.Run{"": {Func: run, InProcess: true}},
+	Runs: map[string]executor.Run{"": {Func: run, InProcess: true, InMemory: true, Programs: true}},
 }
 
 func lowerBlock(l *planner.Lowering) hcl.Diagnostics {
 	inputs, _ := l.Attr("inputs").(map[string]any)
-	a := planner.Action{Params: l.Params("inputs"), Host: true, Outputs: []planner.OutputDecl{{Name: "files", MediaType: MediaType, Directory: true}}}
+	a := planner.Action{Params: l.Params("inputs", "memory", "processes", "cpus"), Host: true, Limits: limits(l), Outputs: []planner.OutputDecl{{Name: "files", MediaType: MediaType, Directory: true}}}
 	places := make([]string, 0, len(inputs))
 	for p := range inputs {
 		checkPath(l, "inputs."+p, p)
@@ -64,109 +60,21 @@ func checkPath(l *planner.Lowering, at, p string) {
 	}
 }
 
-type params struct {
-	Command []string          `json:"command"`
-	Outputs []string          `json:"outputs"`
-	Env     map[string]string `json:"env"`
-	Timeout string            `json:"timeout"`
-}
-
-func run(ctx context.Context, job *executor.Job) error {
-	var p params
-	if err := job.Bind(&p); err != nil {
-		return err
-	}
-	limit, err := time.ParseDuration(p.Timeout)
-	if err != nil {
-		return err
-	}
-	dir := filepath.Join(job.Scratch, "dir")
-	if err := layOut(job, dir); err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	cmd := osexec.CommandContext(ctx, p.Command[0], p.Command[1:]...)
-	cmd.Dir = dir
-	cmd.Env = []string{"PATH=/usr/local/bin:/usr/bin:/bin", "HOME=" + job.Scratch, "TMPDIR=" + job.Scratch, "SOURCE_DATE_EPOCH=0"}
-	for k, v := range p.Env {
-		cmd.Env = append(cmd.Env, k+"="+v)
-	}
-	cmd.Stdout, cmd.Stderr = job.Log, job.Log
-	killGroup(cmd)
-	if err := cmd.Run(); err != nil {
-		if ctx.Err() == context.DeadlineExceeded {
-			return &executor.Failure{Code: "timeout", Summary: "Command took too long", Attr: "timeout", Detail: fmt.Sprintf("%q ran longer than %s and was stopped.", p.Command[0], p.Timeout)}
+// limits reads what the command may use at most.
+func limits(l *planner.Lowering) planner.Limits {
+	var lim planner.Limits
+	if text, ok := l.Attr("memory").(string); ok {
+		n, err := strconv.ParseInt(text[:len(text)-2], 10, 32)
+		if err != nil || n == 0 {
+			l.Errorf("memory", "bad-memory", "Invalid amount of memory", "%q must be a whole number of MB or GB, from 1MB to 2000000000GB.", text)
 		}
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		if errors.Is(err, osexec.ErrNotFound) || errors.Is(err, os.ErrNotExist) {
-			return &executor.Failure{Code: "command-not-found", Summary: "Command not found", Attr: "command", Detail: fmt.Sprintf("There is no program %q.", p.Command[0])}
-		}
-		return fmt.Errorf("%s: %w", strings.Join(p.Command, " "), err)
+		lim.Memory = n * map[string]int64{"MB": 1e6, "GB": 1e9}[text[len(text)-2:]]
 	}
-	for _, o := range p.Outputs {
-		if err := collect(filepath.Join(dir, filepath.FromSlash(o)), filepath.Join(job.Out("files"), filepath.FromSlash(o))); err != nil {
-			return &executor.Failure{Code: "missing-output", Summary: "Output not produced", Attr: "outputs", Detail: fmt.Sprintf("The command ended well but left no file %q.", o)}
-		}
+	if n, ok := l.Attr("processes").(int64); ok {
+		lim.Processes = int(n)
 	}
-	return nil
-}
-
-// layOut copies the inputs to their places: the command may do with them what it likes.
-func layOut(job *executor.Job, dir string) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return err
+	if n, ok := l.Attr("cpus").(int64); ok {
+		lim.CPUs = int(n)
 	}
-	for place, in := range job.Inputs {
-		if err := copyAll(in.Path, filepath.Join(dir, filepath.FromSlash(place))); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// copyAll copies a file, or a directory with what is in it.
-func copyAll(from, to string) error {
-	return filepath.WalkDir(from, func(p string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		rel, err := filepath.Rel(from, p)
-		if err != nil {
-			return err
-		}
-		if d.IsDir() {
-			return os.MkdirAll(filepath.Join(to, rel), 0o755)
-		}
-		return collect(p, filepath.Join(to, rel))
-	})
-}
-
-func collect(from, to string) error {
-	src, err := os.Open(from)
-	if err != nil {
-		return err
-	}
-	defer src.Close()
-	info, err := src.Stat()
-	if err != nil {
-		return err
-	}
-	if !info.Mode().IsRegular() {
-		return fmt.Errorf("%s is no regular file", from)
-	}
-	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
-		return err
-	}
-	dst, err := os.OpenFile(to, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, info.Mode().Perm()|0o200)
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(dst, src)
-	if cerr := dst.Close(); err == nil {
-		err = cerr
-	}
-	return err
+	return lim
 }

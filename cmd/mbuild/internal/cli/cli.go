@@ -20,6 +20,7 @@ import (
 	"mbuild.dev/mbuild/cache/vfs"
 	"mbuild.dev/mbuild/cmd/mbuild/internal/view"
 	"mbuild.dev/mbuild/executor"
+	"mbuild.dev/mbuild/executor/sandbox"
 	"mbuild.dev/mbuild/executor/worker"
 	"mbuild.dev/mbuild/planner/runs"
 	"mbuild.dev/mbuild/stdlib"
@@ -68,6 +69,9 @@ var errReported = errors.New("reported")
 
 // Main runs mbuild and returns the exit code.
 func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) (code int) {
+	if len(args) == 1 && args[0] == sandbox.Arg {
+		return sandbox.Main(stdin, stdout)
+	}
 	began := time.Now()
 	kinds := executor.NewTable(stdlib.Kinds()...)
 	if len(args) == 1 && args[0] == worker.Arg {

@@ -76,6 +76,9 @@ func (l *Live) Event(e executor.Event) {
 	case e.Progress != nil:
 		b.progress = e.Progress
 		l.draw()
+	case e.Retry != nil:
+		l.clear()
+		fmt.Fprintf(l.v.out, "%s %s  attempt %d of %d: %s\n", l.v.paint(yellow, "again"), e.Step.Addr, e.Retry.Attempt, e.Retry.Retries+1, e.Retry.Why)
 	case e.Finished != nil:
 		l.finished(e, b)
 	case e.Gate != nil:

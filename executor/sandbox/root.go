@@ -1,7 +1,3 @@
-// Package sandbox lays out the private root of one action: a directory for its inputs, one for its outputs and one to
-// work in, all gone when the action is done.
-//
-// It knows paths and nothing of actions. Inputs are numbered, not named, so that no name a user chose becomes a path.
 package sandbox
 
 import (
@@ -13,7 +9,10 @@ import (
 )
 
 // Root is the private directory of one action.
-type Root struct{ dir string }
+type Root struct {
+	dir   string
+	fresh int
+}
 
 // New makes a private root under the directory, which is created when it does not exist.
 func New(under string) (*Root, error) {
@@ -42,6 +41,12 @@ func (r *Root) Work() string { return filepath.Join(r.dir, "work") }
 
 // Input is the path at which the i-th input is to be laid out.
 func (r *Root) Input(i int) string { return filepath.Join(r.in(), strconv.Itoa(i)) }
+
+// Fresh is a path at which another input can be laid out.
+func (r *Root) Fresh() string {
+	r.fresh++
+	return filepath.Join(r.in(), "x"+strconv.Itoa(r.fresh))
+}
 
 // OutputPath is the path of an output.
 func (r *Root) OutputPath(name string) string { return filepath.Join(r.out(), name) }
@@ -74,15 +79,4 @@ func (r *Root) Check(path string, directory bool) error {
 }
 
 // Remove deletes the root and everything in it. Read-only directories inside do not keep it from that.
-func (r *Root) Remove() {
-	if os.RemoveAll(r.dir) == nil {
-		return
-	}
-	filepath.WalkDir(r.dir, func(path string, d os.DirEntry, err error) error {
-		if err == nil && d.IsDir() {
-			os.Chmod(path, 0o755)
-		}
-		return nil
-	})
-	os.RemoveAll(r.dir)
-}
+func (r *Root) Remove() { removeAll(r.dir) }
