@@ -136,6 +136,16 @@ func WalkTree(ctx context.Context, cas CAS, root Digest, f func(path string, d D
 	return walk(ctx, cas, root, "", func(p string, n node) error { return f(p, n.digest) })
 }
 
+// WalkFiles calls f for each file of a tree, and not for directories.
+func WalkFiles(ctx context.Context, cas CAS, root Digest, f func(path string, d Digest) error) error {
+	return walk(ctx, cas, root, "", func(p string, n node) error {
+		if n.directory {
+			return nil
+		}
+		return f(p, n.digest)
+	})
+}
+
 func walk(ctx context.Context, cas CAS, dir Digest, at string, f func(string, node) error) error {
 	if err := f(at, node{digest: dir, directory: true}); err != nil {
 		return err

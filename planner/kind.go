@@ -36,6 +36,7 @@ type Kind struct {
 	Schema       *schema.Kind
 	Outputs      []Output
 	Determinism  Determinism
+	Tolerance    float64 // of kinds whose Determinism is Tolerance: how far apart values may be, relative to the larger of 1 and their magnitude
 
 	// Transient says that an action may fail today and succeed tomorrow with nothing changed: blocks of the kind may have
 	// retries. A kind that computes is not transient: what failed will fail again.
@@ -84,6 +85,9 @@ func NewTable(kinds ...*Kind) *Table {
 	for _, k := range kinds {
 		if k.Schema == nil || k.Lower == nil || k.Version < 1 {
 			panic(fmt.Sprintf("planner: kind %s needs Schema, Lower and a Version from 1", k.Name()))
+		}
+		if (k.Determinism == Tolerance) != (k.Tolerance > 0) {
+			panic(fmt.Sprintf("planner: kind %s states a tolerance exactly when that is its class", k.Name()))
 		}
 		if t.Lookup(k.Family, k.Type) != nil {
 			panic(fmt.Sprintf("planner: kind %s twice in the table", k.Name()))

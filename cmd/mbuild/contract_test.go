@@ -117,6 +117,7 @@ func TestContract(t *testing.T) {
 		check("#Why", output(t, dir, store, "why", "-json", addr))
 	}
 	check("#Why", output(t, dir, store, "why", "-json", "-var", "lr=0.2", "train.supervised.u"))
+	check("#Doctor", output(t, dir, store, "doctor", "-json"))
 	check("#Log", output(t, dir, store, "log", "-json"))
 	for _, name := range []string{"last", "last~1", "last~2"} {
 		check("#Run", output(t, dir, store, "log", "show", name, "-json"))

@@ -63,9 +63,10 @@ func inTheWay(p *planner.Plan) hcl.Diagnostics {
 	return diags
 }
 
-func nonNil(d []planner.Drift) []planner.Drift {
+// nonNil is the list, and an empty one for none: JSON tells them apart.
+func nonNil[T any](d []T) []T {
 	if d == nil {
-		return []planner.Drift{}
+		return []T{}
 	}
 	return d
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"maps"
 	"os"
 	"slices"
 	"strconv"
@@ -29,7 +30,7 @@ func (a *app) verifyCmd() *cobra.Command {
 		Short: "Build again what is cached, and compare to the bit",
 		Long: "verify runs cached actions again, in private roots and into a store of their own, and compares what they make with what the\n" +
 			"store has: to the bit, where the kind promises that. It names the first action of a chain that differs, the file, the\n" +
-			"tensor and by how much, and exits with 5. Nothing of the store or the project changes.",
+			"tensor and by how much, and exits with 5. Kinds that promise nothing, such as step \"exec\", are left out. Nothing of the store or the project changes.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			share, err := parseShare(sample)
 			if err != nil {
@@ -62,10 +63,23 @@ func parseShare(s string) (float64, error) {
 // verify builds again into a store beside the store, and compares.
 func (a *app) verify(ctx context.Context, w *work, targets []string, share float64, jobs int) error {
 	chosen := map[cache.ActionKey]*planner.Step{}
+	free := map[string]bool{} // blocks of kinds that promise nothing
 	for _, s := range w.plan.Steps {
-		if s != nil && s.Status == planner.Cached && inSample(s.Key, share) {
+		switch {
+		case s == nil || s.Status != planner.Cached:
+		case s.Kind.Determinism == planner.None:
+			free[s.Block.Addr.String()] = true
+		case inSample(s.Key, share):
 			chosen[s.Key] = s
 		}
+	}
+	skipped := slices.Sorted(maps.Keys(free))
+	if len(chosen) == 0 && a.json {
+		return a.writeJSON(contract.Verify{Reproducible: true, Divergences: []contract.Divergence{}, Skipped: nonNil(skipped)})
+	}
+	if len(chosen) == 0 && len(skipped) > 0 {
+		a.view().Verify(&contract.Verify{Skipped: skipped})
+		return nil
 	}
 	if len(chosen) == 0 {
 		fmt.Fprintln(a.stdout, "Nothing of this is cached: there is nothing to compare with. Run mbuild apply first.")
@@ -97,7 +111,7 @@ func (a *app) verify(ctx context.Context, w *work, targets []string, share float
 	if diags.HasErrors() {
 		return a.report(w.spec, diags)
 	}
-	return a.judge(ctx, w.plan, chosen, top, w.store)
+	return a.judge(ctx, w.plan, chosen, top, w.store, skipped)
 }
 
 // inSample chooses actions by a hash of their key and the day's number, so that samples cover everything in time.
@@ -111,8 +125,8 @@ func inSample(k cache.ActionKey, share float64) bool {
 }
 
 // judge compares the results that both stores have, in the order of the plan, and prints what differs.
-func (a *app) judge(ctx context.Context, p *planner.Plan, chosen map[cache.ActionKey]*planner.Step, fresh, stored cache.Store) error {
-	doc := contract.Verify{Divergences: []contract.Divergence{}}
+func (a *app) judge(ctx context.Context, p *planner.Plan, chosen map[cache.ActionKey]*planner.Step, fresh, stored cache.Store, skipped []string) error {
+	doc := contract.Verify{Divergences: []contract.Divergence{}, Skipped: nonNil(skipped)}
 	broken := map[string]bool{} // blocks of which an action differs: what follows from it is no news
 	for _, s := range p.Steps {
 		if s == nil || chosen[s.Key] == nil {
@@ -131,7 +145,11 @@ func (a *app) judge(ctx context.Context, p *planner.Plan, chosen map[cache.Actio
 			if out.Digest == want.Digest {
 				continue
 			}
-			d := contract.Divergence{Address: s.Addr, Output: out.Name, Before: want.Digest.String(), After: out.Digest.String(), Promised: s.Kind.Determinism == planner.Bitwise}
+			if s.Kind.Determinism == planner.Tolerance && stdlib.Within(ctx, stored, want, fresh, out, s.Kind.Tolerance) {
+				doc.Within++
+				continue
+			}
+			d := contract.Divergence{Address: s.Addr, Output: out.Name, Before: want.Digest.String(), After: out.Digest.String(), Promised: s.Kind.Determinism != planner.None}
 			d.Path, d.Detail = stdlib.Difference(ctx, stored, want, fresh, out)
 			if !broken[s.Block.Addr.String()] {
 				doc.Divergences = append(doc.Divergences, d)

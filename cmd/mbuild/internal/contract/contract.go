@@ -382,6 +382,8 @@ type Verify struct {
 	Reproducible bool         `json:"reproducible"`
 	Verified     int          `json:"verified"` // actions built again
 	Divergences  []Divergence `json:"divergences"`
+	Within       int          `json:"within"`  // outputs that differ, within the tolerance that their kind states
+	Skipped      []string     `json:"skipped"` // blocks of kinds that promise nothing
 }
 
 // Divergence is an output that came out different.

@@ -19,13 +19,16 @@ func (v *View) Verify(d *contract.Verify) {
 		}
 		fmt.Fprintf(v.out, "%s  %s  %s: %s\n", mark, x.Address, where, x.Detail)
 		fmt.Fprintf(v.out, "    before %s\n    now    %s\n", x.Before, x.After)
-		if !x.Promised {
-			fmt.Fprintln(v.out, "    its kind does not promise equal bytes, so this is no failure")
-		}
 	}
 	word := "all equal to the bit"
 	if n := len(d.Divergences); n > 0 {
 		word = fmt.Sprintf("%d different", n)
+	}
+	for _, addr := range d.Skipped {
+		fmt.Fprintf(v.out, "left out  %s: its kind promises nothing about its bytes\n", addr)
+	}
+	if d.Within > 0 {
+		word += fmt.Sprintf(", %d within the tolerance of their kinds", d.Within)
 	}
 	fmt.Fprintf(v.out, "%d actions built again, %s.\n", d.Verified, word)
 }
