@@ -288,9 +288,8 @@ func (s *Store) locate(d cache.Digest, kind byte, buf []byte) (f found, ok bool,
 func (s *Store) locateUnguarded(d cache.Digest, kind byte, buf []byte) (found, bool, error) {
 	p := prefix(d.Bytes(), kind)
 	if offset, ok := s.tail.get(p); ok {
-		if f := (found{offset, s.log.peek(offset, buf)}); f.is(d, kind) {
-			return f, true, nil
-		}
+		f := found{offset, s.log.peek(offset, buf)}
+		return f, f.is(d, kind), nil // what the index has of it is older, and may have been lost since
 	}
 	if s.index == nil {
 		return found{}, false, nil
