@@ -374,7 +374,11 @@ func (c *collection) own(it *item, n int32) {
 
 // moved says where leases that began in an earlier log begin in this one.
 func (c *collection) moved() map[string]int64 {
-	head, n := parse(c.s.log.headBytes())
+	b, err := c.s.log.head()
+	if err != nil {
+		c.failed = err
+	}
+	head, n := parse(b)
 	if n == 0 || head.kind != recordHead {
 		return nil
 	}

@@ -141,15 +141,6 @@ func decodeMoves(b []byte) map[string]int64 {
 	return moves
 }
 
-// headBytes is the record that begins the log.
-func (v *view) headBytes() []byte {
-	head := make([]byte, headerSize)
-	v.ReadAt(head, 0)
-	b := make([]byte, max(headerSize, recordLength(head)))
-	n, _ := v.ReadAt(b, 0)
-	return b[:n]
-}
-
 // copy writes a record again, with the time when it was used last: now, if something names it. A damaged one stays behind.
 func (c *collection) copy(w io.Writer, it *item) error {
 	r, ok := c.record(it)

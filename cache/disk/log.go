@@ -82,20 +82,31 @@ func (s *Store) closeLog() error {
 
 // begin reads the id of the log; an empty log gets a head first. The caller holds mu.
 func (s *Store) begin() error {
-	head := make([]byte, headerSize)
-	_, err := s.log.ReadAt(head, 0)
-	if err == io.EOF && !s.readOnly {
+	head, err := s.log.head()
+	if err == nil && len(head) < headerSize && !s.readOnly {
 		if err = s.writeHead(); err == nil {
-			_, err = s.log.ReadAt(head, 0)
+			head, err = s.log.head()
 		}
-	}
-	if err != nil && err != io.EOF {
-		return err
 	}
 	if r, n := parse(head); n > 0 && r.kind == recordHead {
 		s.id = r.digest.Bytes()
 	}
-	return nil
+	return err
+}
+
+// head is the record that begins the log, or what there is of it.
+func (v *view) head() ([]byte, error) {
+	b := make([]byte, headerSize)
+	for {
+		n, err := v.ReadAt(b, 0)
+		if err != nil && err != io.EOF {
+			return nil, err
+		}
+		if b = b[:n]; recordLength(b) <= int64(n) || err == io.EOF {
+			return b, nil
+		}
+		b = make([]byte, recordLength(b))
+	}
 }
 
 func (s *Store) writeHead() error {
