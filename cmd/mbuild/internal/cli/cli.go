@@ -138,6 +138,9 @@ func (a *app) normalise(root *cobra.Command, args []string) []string {
 	collect(root.PersistentFlags())
 	for _, c := range root.Commands() {
 		collect(c.Flags())
+		for _, sub := range c.Commands() {
+			collect(sub.Flags())
+		}
 	}
 	out := make([]string, len(args))
 	for i, arg := range args {
