@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 	"syscall"
 
 	"mbuild.dev/mbuild/cache"
@@ -368,10 +369,13 @@ func (s *Store) copyTo(r io.Reader, path string) error {
 	return nil
 }
 
+var buffers = sync.Pool{New: func() any { return make([]byte, 1<<20) }}
+
 // hash digests r, and copies it to w when there is one.
 func hash(ctx context.Context, r io.Reader, w io.Writer) (cache.Digest, error) {
 	h := cache.NewHasher()
-	buf := make([]byte, 1<<20)
+	buf := buffers.Get().([]byte)
+	defer buffers.Put(buf)
 	for {
 		if err := ctx.Err(); err != nil {
 			return cache.Digest{}, err

@@ -13,7 +13,7 @@ type entry struct {
 	kind   byte
 	digest cache.Digest
 	offset int64
-	length int64 // of the payload
+	hour   uint32
 }
 
 // each calls f for everything that the store has, in no order. The caller holds mu.
@@ -27,7 +27,7 @@ func (s *Store) each(f func(entry)) error {
 		if recordLength(b) == 0 || b[4] == recordLost || b[4] == recordHead || b[4] == recordUse {
 			return
 		}
-		f(entry{b[4], digestIn(b), offset, recordLength(b) - headerSize})
+		f(entry{b[4], digestIn(b), offset, stampIn(b)})
 	}
 	if s.index != nil && s.index.each(func(uint64, int64) {}) != nil {
 		s.startOver() // the index is damaged; the log is not
@@ -44,7 +44,8 @@ type Damage struct {
 	Blobs   int      `json:"blobs"`   // read and compared with their digests
 	Results int      `json:"results"` // whose preimage and outputs were looked for
 	Lost    []string `json:"lost"`    // digests of blobs whose bytes were not theirs, or gone; they are marked as lost
-	Partial []string `json:"partial"` // keys of results of which an output or the preimage is missing
+	Partial []string `json:"partial"` // keys of results of which an output is lost, or the preimage is missing
+	Evicted int      `json:"evicted"` // results whose bytes were removed to make room, which is no damage
 }
 
 // Check reads every blob and compares it with its digest, and every result for what it names. What is damaged is marked as lost,
@@ -79,8 +80,11 @@ func (s *Store) Check(ctx context.Context) (*Damage, error) {
 			return d, err
 		}
 		d.Results++
-		if !s.whole(ctx, cache.KeyFrom(k.digest)) {
+		switch whole, lost := s.whole(ctx, cache.KeyFrom(k.digest)); {
+		case lost:
 			d.Partial = append(d.Partial, k.digest.String())
+		case !whole:
+			d.Evicted++
 		}
 	}
 	return d, nil
@@ -96,17 +100,36 @@ func (s *Store) readable(ctx context.Context, d cache.Digest) bool {
 	return err == nil
 }
 
-// whole reports that a result can be read and that all it names is there.
-func (s *Store) whole(ctx context.Context, k cache.ActionKey) bool {
+// whole reports that a result can be read and that all it names is there; lost, that it is not for a reason which is no eviction.
+func (s *Store) whole(ctx context.Context, k cache.ActionKey) (whole, lost bool) {
 	res, err := s.Lookup(ctx, k)
 	if err != nil {
-		return false
+		return false, true
 	}
+	if missing, err := s.FindMissing(ctx, []cache.Digest{k.Digest()}); err != nil || len(missing) > 0 {
+		return false, true
+	}
+	whole = true
 	for _, out := range res.Outputs {
-		if ok, err := cache.Present(ctx, s, out); err != nil || !ok {
-			return false
+		ok, err := cache.Present(ctx, s, out)
+		if err == nil && ok {
+			continue
+		}
+		whole, lost = false, lost || err != nil || s.marked(out.Digest)
+		if out.Directory {
+			_ = cache.WalkTree(ctx, s, out.Digest, func(_ string, d cache.Digest) error {
+				lost = lost || s.marked(d)
+				return nil
+			})
 		}
 	}
-	missing, err := s.FindMissing(ctx, []cache.Digest{k.Digest()})
-	return err == nil && len(missing) == 0
+	return whole, lost
+}
+
+// marked reports that a blob was found damaged, or gone without having been evicted.
+func (s *Store) marked(d cache.Digest) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	f, ok, err := s.locate(d, recordBlob, make([]byte, headerSize))
+	return ok && err == nil && f.kind() == recordLost
 }

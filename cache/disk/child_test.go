@@ -60,6 +60,7 @@ func build(b testing.TB, dir string, n int) {
 // The test binary runs itself as other processes on one store: children holds what they can do.
 var children = map[string]func(dir string, seed, n int) error{
 	"commit": commitMany,
+	"stress": stress,
 }
 
 // child is a command that does something in a process of its own.

@@ -2,7 +2,9 @@ package disk
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"time"
 
@@ -88,6 +90,9 @@ func (s *Store) Collect(ctx context.Context, p Policy) (*Report, error) {
 		if err == nil {
 			err = step()
 		}
+		if err == nil {
+			err = c.failed
+		}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("collecting garbage: %w", wrap(err))
@@ -141,6 +146,7 @@ type collection struct {
 	at      table // from prefixes to items
 	results []int // items that are results, the dearest first
 	strays  []cache.Digest
+	failed  error // the first failure to read
 }
 
 // item is the last record of a sum.
@@ -209,15 +215,14 @@ func (c *collection) result(k cache.ActionKey) *item {
 	return &c.items[i]
 }
 
-// record reads the record of an item; false when it is damaged.
-func (c *collection) record(it *item) (r record, ok bool) {
-	err := guarded(func() {
-		var n int
-		r, n = parse(c.s.log.peek(it.offset, make([]byte, it.length)))
-		ok = n > 0
-		r.payload = slices.Clone(r.payload)
-	})
-	return r, ok && err == nil
+// record reads the record of an item; false when it is damaged. When it cannot be read, that is no damage: nothing is collected.
+func (c *collection) record(it *item) (record, bool) {
+	b := make([]byte, it.length)
+	if err := c.s.log.read(b, it.offset); err != nil && c.failed == nil {
+		c.failed = err
+	}
+	r, n := parse(b)
+	return r, n > 0
 }
 
 // rank gives every result its rank, and every blob that of the dearest result that names it.
@@ -326,7 +331,10 @@ func (c *collection) walk(out cache.Output, f func(*item)) {
 	}
 	visit("", out.Digest)
 	if out.Directory {
-		_ = cache.WalkTree(c.ctx, heldCAS{c.s}, out.Digest, visit) // an output that lacks something keeps the rest
+		var failed *fs.PathError
+		if err := cache.WalkTree(c.ctx, heldCAS{c}, out.Digest, visit); errors.As(err, &failed) && c.failed == nil {
+			c.failed = err
+		} // an output that lacks something keeps the rest
 	}
 }
 
@@ -366,7 +374,11 @@ func (c *collection) own(it *item, n int32) {
 
 // moved says where leases that began in an earlier log begin in this one.
 func (c *collection) moved() map[string]int64 {
-	head, n := parse(c.s.log.headBytes())
+	b, err := c.s.log.head()
+	if err != nil {
+		c.failed = err
+	}
+	head, n := parse(b)
 	if n == 0 || head.kind != recordHead {
 		return nil
 	}

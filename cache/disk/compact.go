@@ -6,8 +6,10 @@ import (
 	"cmp"
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"path/filepath"
 	"slices"
 
@@ -139,15 +141,6 @@ func decodeMoves(b []byte) map[string]int64 {
 	return moves
 }
 
-// headBytes is the record that begins the log.
-func (v *view) headBytes() []byte {
-	head := make([]byte, headerSize)
-	v.ReadAt(head, 0)
-	b := make([]byte, max(headerSize, recordLength(head)))
-	n, _ := v.ReadAt(b, 0)
-	return b[:n]
-}
-
 // copy writes a record again, with the time when it was used last: now, if something names it. A damaged one stays behind.
 func (c *collection) copy(w io.Writer, it *item) error {
 	r, ok := c.record(it)
@@ -190,6 +183,9 @@ func (c *collection) finish(f vfs.File, w *bufio.Writer) error {
 	}
 	if err := w.Flush(); err != nil {
 		return err
+	}
+	if c.failed != nil {
+		return c.failed
 	}
 	if err := f.Chmod(0o644); err != nil {
 		return err
@@ -299,29 +295,39 @@ func (c *collection) removeStraysLocked() error {
 	return err
 }
 
-// heldCAS reads blobs for those who hold mu.
-type heldCAS struct{ s *Store }
+// heldCAS reads the blobs of a collection, for directories.
+type heldCAS struct{ *collection }
 
-func (h heldCAS) FindMissing(context.Context, []cache.Digest) ([]cache.Digest, error) {
-	return nil, nil
-}
+func (heldCAS) FindMissing(context.Context, []cache.Digest) ([]cache.Digest, error) { return nil, nil }
 
-func (h heldCAS) Put(context.Context, io.Reader) (cache.Digest, error) {
+func (heldCAS) Put(context.Context, io.Reader) (cache.Digest, error) {
 	return cache.Digest{}, cache.ErrReadOnly
 }
 
 // Open implements cache.CAS.
 func (h heldCAS) Open(_ context.Context, d cache.Digest) (io.ReadCloser, error) {
-	f, ok := h.s.findHeld(d, recordBlob, true, make([]byte, peekSize))
-	if !ok {
-		return nil, cache.ErrNotFound
+	small, kind := []byte(nil), byte(0)
+	if it := h.blob(d); it != nil {
+		r, ok := h.record(it)
+		if !ok {
+			return nil, cache.ErrNotFound
+		}
+		small, kind = r.payload, r.kind
+	} else if f, ok := h.s.findHeld(d, recordBlob, true, make([]byte, peekSize)); ok { // appended since
+		small, kind = f.payload(), f.kind()
 	}
-	if f.kind() == recordBlob {
-		return cache.Verifying(io.NopCloser(bytes.NewReader(f.payload())), d, nil), nil
+	switch kind {
+	case recordBlob:
+		return cache.Verifying(io.NopCloser(bytes.NewReader(small)), d, nil), nil
+	case recordFile:
+		f, err := vfs.Open(h.s.fs, h.s.blobPath(d))
+		if errors.Is(err, fs.ErrNotExist) {
+			err = cache.ErrNotFound
+		}
+		if err != nil {
+			return nil, err
+		}
+		return cache.Verifying(f, d, nil), nil
 	}
-	file, err := vfs.Open(h.s.fs, h.s.blobPath(d))
-	if err != nil {
-		return nil, cache.ErrNotFound
-	}
-	return cache.Verifying(file, d, nil), nil
+	return nil, cache.ErrNotFound
 }

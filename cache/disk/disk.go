@@ -116,7 +116,7 @@ func (s *Store) checkFormat() error {
 }
 
 func (s *Store) writeFormat() error {
-	err := s.writeFile("format", formatText)
+	err := s.writeDurable("format", formatText)
 	if err != nil && !isReadOnly(err) {
 		return fmt.Errorf("making the store %s: %w", s.dir, wrap(err))
 	}

@@ -100,7 +100,7 @@ func TestDamage(t *testing.T) {
 			t.Fatal(err)
 		}
 		os.Chmod(victim, 0o644)
-		switch r.Intn(3) {
+		switch r.Intn(4) {
 		case 0:
 			b[r.Intn(len(b))] ^= 1 << r.Intn(8)
 		case 1:
@@ -108,9 +108,14 @@ func TestDamage(t *testing.T) {
 		case 2:
 			at := r.Intn(len(b))
 			b = append(append(append([]byte{}, b[:at]...), "MBR1garbage"...), b[at:]...)
+		case 3:
+			clear(b[r.Intn(len(b)):])
 		}
 		if err := os.WriteFile(victim, b, 0o644); err != nil {
 			t.Fatal(err)
+		}
+		if r.Intn(10) == 0 {
+			os.Remove(victim)
 		}
 		s := open(t, dir)
 		for d, data := range want {

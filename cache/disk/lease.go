@@ -221,8 +221,11 @@ func (s *Store) leases() ([]lease, error) {
 		if err != nil && !s.exists("leases", e.Name()) {
 			continue // given back since
 		}
+		if err != nil {
+			return nil, err
+		}
 		l, ok := decodeLease(b)
-		if err != nil || !ok {
+		if !ok {
 			return nil, fmt.Errorf("the lease %s cannot be read: %w", filepath.Join("leases", e.Name()), cache.ErrBusy)
 		}
 		l.name = e.Name()

@@ -82,20 +82,31 @@ func (s *Store) closeLog() error {
 
 // begin reads the id of the log; an empty log gets a head first. The caller holds mu.
 func (s *Store) begin() error {
-	head := make([]byte, headerSize)
-	_, err := s.log.ReadAt(head, 0)
-	if err == io.EOF && !s.readOnly {
+	head, err := s.log.head()
+	if err == nil && len(head) < headerSize && !s.readOnly {
 		if err = s.writeHead(); err == nil {
-			_, err = s.log.ReadAt(head, 0)
+			head, err = s.log.head()
 		}
-	}
-	if err != nil && err != io.EOF {
-		return err
 	}
 	if r, n := parse(head); n > 0 && r.kind == recordHead {
 		s.id = r.digest.Bytes()
 	}
-	return nil
+	return err
+}
+
+// head is the record that begins the log, or what there is of it.
+func (v *view) head() ([]byte, error) {
+	b := make([]byte, headerSize)
+	for {
+		n, err := v.ReadAt(b, 0)
+		if err != nil && err != io.EOF {
+			return nil, err
+		}
+		if b = b[:n]; recordLength(b) <= int64(n) || err == io.EOF {
+			return b, nil
+		}
+		b = make([]byte, recordLength(b))
+	}
 }
 
 func (s *Store) writeHead() error {
@@ -288,9 +299,8 @@ func (s *Store) locate(d cache.Digest, kind byte, buf []byte) (f found, ok bool,
 func (s *Store) locateUnguarded(d cache.Digest, kind byte, buf []byte) (found, bool, error) {
 	p := prefix(d.Bytes(), kind)
 	if offset, ok := s.tail.get(p); ok {
-		if f := (found{offset, s.log.peek(offset, buf)}); f.is(d, kind) {
-			return f, true, nil
-		}
+		f := found{offset, s.log.peek(offset, buf)}
+		return f, f.is(d, kind), nil // what the index has of it is older, and may have been lost since
 	}
 	if s.index == nil {
 		return found{}, false, nil

@@ -51,6 +51,11 @@ func (s *Store) scratchDir() (string, error) {
 func (s *Store) createLive(dir, pattern string) (vfs.File, error) {
 	for {
 		f, err := s.fs.CreateTemp(s.path(dir), pattern)
+		if errors.Is(err, fs.ErrNotExist) { // the directory was lost with the power
+			if err = s.fs.MkdirAll(s.path(dir), 0o755); err == nil {
+				f, err = s.fs.CreateTemp(s.path(dir), pattern)
+			}
+		}
 		if err != nil {
 			return nil, err
 		}

@@ -61,6 +61,17 @@ func (v *view) peek(offset int64, buf []byte) []byte {
 	return buf[:n]
 }
 
+// read reads all of b at an offset, zeros behind the end of the file.
+func (v *view) read(b []byte, offset int64) (err error) {
+	if offset+int64(len(b)) <= int64(len(v.data)) {
+		return guarded(func() { copy(b, v.data[offset:]) })
+	}
+	if _, err = v.File.ReadAt(b, offset); err == io.EOF {
+		err = nil
+	}
+	return err
+}
+
 var errFault = errors.New("a mapped file was cut, or cannot be read")
 
 // guarded calls f. When f touches a part of a mapped file that is not there any more, or that the disk cannot give, that is an

@@ -22,6 +22,7 @@ var ErrDied = errors.New("the process has died")
 type Op struct {
 	Name   string // the method of vfs.FS or vfs.File
 	Path   string
+	Flag   int  // of OpenFile
 	Change bool // it changes what is on the disk
 	Number int  // of the process's changes so far, this one included
 }
@@ -89,6 +90,10 @@ func (p *Process) die() {
 
 // begin locks the disk for an operation, unless it shall not happen.
 func (p *Process) begin(name, path string, change bool) error {
+	return p.beginOpen(name, path, 0, change)
+}
+
+func (p *Process) beginOpen(name, path string, flag int, change bool) error {
 	if fail := p.plan.Fail; fail != nil { // outside of the lock, for it may be slow
 		p.disk.mu.Lock()
 		n := p.changes
@@ -96,7 +101,7 @@ func (p *Process) begin(name, path string, change bool) error {
 		if change {
 			n++
 		}
-		if err := fail(Op{name, path, change, n}); err != nil {
+		if err := fail(Op{name, path, flag, change, n}); err != nil {
 			return p.failed(name, path, change, err)
 		}
 	}
@@ -141,7 +146,7 @@ func (p *Process) OpenFile(name string, flag int, perm fs.FileMode) (vfs.File, e
 	p.disk.mu.Lock()
 	creates := flag&os.O_CREATE != 0 && p.disk.names[name] == nil
 	p.disk.mu.Unlock()
-	if err := p.begin("OpenFile", name, creates || flag&os.O_TRUNC != 0); err != nil {
+	if err := p.beginOpen("OpenFile", name, flag, creates || flag&os.O_TRUNC != 0); err != nil {
 		return nil, err
 	}
 	defer p.disk.mu.Unlock()

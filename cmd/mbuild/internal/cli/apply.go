@@ -140,6 +140,7 @@ func (a *app) run(ctx context.Context, w *work, f planFlags, opts executor.Optio
 	w.project.Memory.Artifacts = arts.Known()
 	a.rememberApply(context.WithoutCancel(ctx), w, f, res)
 	w.project.End()
+	a.makeRoom(ctx, w)
 	a.code = exitCode(res, diags.HasErrors())
 	rec.close(a, res)
 	finish(res)
