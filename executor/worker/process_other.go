@@ -2,7 +2,10 @@
 
 package worker
 
-import "os/exec"
+import (
+	"io"
+	"os/exec"
+)
 
 // isolate has nothing to offer here; a worker still ends when its input does.
 func isolate(*exec.Cmd) {}
@@ -12,3 +15,9 @@ func describe(e *exec.ExitError) string { return e.Error() }
 
 // peakMemory is not known here.
 func peakMemory() int64 { return 0 }
+
+// ended is not known here before one talks to it.
+func ended(int) bool { return false }
+
+// private leaves the protocol where it is.
+func private(in io.Reader, out io.Writer) (io.Reader, io.Writer) { return in, out }
