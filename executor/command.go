@@ -155,10 +155,10 @@ func (j *Job) Command(ctx context.Context, c *sandbox.Command) (*sandbox.Result,
 	return res, err
 }
 
-// sandboxes is the pool of an apply, made when the first command runs.
+// sandboxes is the pool of an apply, made when the first command runs, and what has been said of it.
 type sandboxes struct {
-	once, warned sync.Once
-	p            *sandbox.Pool
+	once, warned, warnedOfWorkers sync.Once
+	p                             *sandbox.Pool
 }
 
 func (s *sandboxes) pool(m *machine) *sandbox.Pool {
@@ -178,21 +178,35 @@ func (s *sandboxes) close() {
 	}
 }
 
-// warn says once what the sandbox does not promise here.
+// warn says once what the sandbox of commands does not promise here.
 func (s *sandboxes) warn(m *machine) {
-	s.warned.Do(func() {
-		off := s.p.Weaker()
-		if len(off) == 0 {
-			return
+	s.warned.Do(func() { m.warnWeak("Commands run in a weaker sandbox", s.p.Weaker()) })
+}
+
+// warnOfWorkers says the same of workers.
+func (s *sandboxes) warnOfWorkers(m *machine) {
+	s.warnedOfWorkers.Do(func() {
+		if r, ok := m.opts.Runner.(interface{ Weaker() []sandbox.Ability }); ok {
+			m.warnWeak("Workers run in a weaker sandbox", r.Weaker())
 		}
-		text := "What this machine cannot promise of commands:"
-		for _, a := range off {
-			text += "\n  - " + a.What
-		}
-		d := lang.Errorf("weak-sandbox", lang.Addr{}, hcl.Range{}, "Commands run in a weaker sandbox", "%s.\n%s. `mbuild doctor` shows all of them.", text, off[0].Why)
-		d.Severity, d.Subject = hcl.DiagWarning, nil
-		m.notes <- Event{Time: time.Now(), Diagnostic: d}
 	})
+}
+
+// warnWeak warns of promises that do not hold.
+func (m *machine) warnWeak(summary string, off []sandbox.Ability) {
+	if len(off) == 0 {
+		return
+	}
+	text := "This machine cannot promise that\n"
+	for _, a := range off {
+		text += "  - " + a.What + "\n"
+	}
+	d := lang.Errorf("weak-sandbox", lang.Addr{}, hcl.Range{}, summary, "%sfor %s. `mbuild doctor` shows all promises.", text, off[0].Why)
+	d.Severity, d.Subject = hcl.DiagWarning, nil
+	select {
+	case m.notes <- Event{Time: time.Now(), Diagnostic: d}:
+	case <-m.ctx.Done():
+	}
 }
 
 // LogTail is the end of what the job has logged, indented; "" when there is nothing.

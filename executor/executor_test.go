@@ -89,6 +89,12 @@ func runToy(ctx context.Context, job *executor.Job) error {
 		if n := countRuns(os.Getenv("TMPDIR")); n < 3 {
 			return fmt.Errorf("failed for the %d. time", n)
 		}
+	case "breakout":
+		if err := breakOut(os.Getenv("HOME")); err != nil {
+			return err
+		}
+	case "garble": // what a native library may do with the descriptor that was standard output
+		fmt.Fprint(os.NewFile(1, "stdout"), "half a line")
 	case "nothing":
 		return nil
 	case "sleep":
@@ -134,7 +140,8 @@ type rig struct {
 	order  []string
 	logs   map[string][]string
 
-	retried []*executor.Retry
+	retried  []*executor.Retry
+	warnings hcl.Diagnostics
 }
 
 func newRig(t *testing.T, store cache.Store, inProcess bool, spec string) *rig {
@@ -183,8 +190,12 @@ func (r *rig) lower() hcl.Diagnostics {
 }
 
 func (r *rig) apply(ctx context.Context, p *planner.Plan, opts executor.Options) (*executor.Result, hcl.Diagnostics) {
+	return r.applyIn(ctx, p, opts, r.t.TempDir())
+}
+
+func (r *rig) applyIn(ctx context.Context, p *planner.Plan, opts executor.Options, scratch string) (*executor.Result, hcl.Diagnostics) {
 	r.states, r.order, r.logs, r.retried = map[string]executor.State{}, nil, map[string][]string{}, nil
-	opts.Kinds, opts.Store, opts.Runner, opts.Scratch = r.kinds, r.store, r.runner, r.t.TempDir()
+	opts.Kinds, opts.Store, opts.Runner, opts.Scratch = r.kinds, r.store, r.runner, scratch
 	opts.Events = func(e executor.Event) {
 		switch {
 		case e.Finished != nil:
@@ -193,6 +204,8 @@ func (r *rig) apply(ctx context.Context, p *planner.Plan, opts executor.Options)
 			}
 			r.states[e.Step.Addr] = e.Finished.State
 			r.order = append(r.order, e.Step.Addr)
+		case e.Diagnostic != nil && e.Diagnostic.Severity == hcl.DiagWarning:
+			r.warnings = append(r.warnings, e.Diagnostic)
 		case e.Retry != nil:
 			r.retried = append(r.retried, e.Retry)
 		case e.Log != nil:

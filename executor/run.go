@@ -94,9 +94,13 @@ func (m *machine) perform(ctx context.Context, n *node) outcome {
 		err = runHere(ctx, n.run, job)
 	} else {
 		ran, err = m.opts.Runner.Run(ctx, n.step.Kind.Name(), n.step.Verb, job)
+		m.sandbox.warnOfWorkers(m)
 	}
 	res.Execution.Worker, res.Execution.PeakMemory = ran.Worker, ran.Peak
 	if err != nil {
+		if changed := m.sourcesUnchanged(n); changed != nil { // a file that was replaced cannot be read by workers any more
+			err = changed
+		}
 		return m.failed(n, err, log, ran)
 	}
 	res.Execution.Wall = time.Since(res.Execution.Started)

@@ -51,9 +51,23 @@ func abilitiesOf(m Mode, why string) []Ability {
 	return out
 }
 
+// WorkerAbilities is what holds for workers: they are mbuild's own program, and need no root of their own.
+func WorkerAbilities() []Ability {
+	var out []Ability
+	for _, p := range []struct{ name, what, needs string }{
+		{"worker-network", "workers reach no network", "seccomp"},
+		{"worker-writes", "workers write nowhere but in the store's scratch directory", "landlock"},
+		{"worker-reads", "workers read their inputs, the program and the system's libraries, and nothing else", "landlock"},
+	} {
+		why := lacks(p.needs)
+		out = append(out, Ability{Name: p.name, What: p.what, On: why == "", Why: why})
+	}
+	return out
+}
+
 // Abilities tries out what this machine can do: it starts a sandbox and ends it again, which takes some 20 ms the first time.
 // The executable must call Main when its first argument is Arg.
-func Abilities() []Ability { return probe() }
+func Abilities() []Ability { return append(probe(), WorkerAbilities()...) }
 
 var probe = sync.OnceValue(func() []Ability {
 	dir, err := os.MkdirTemp("", "mbuild-probe-")

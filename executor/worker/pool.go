@@ -13,12 +13,14 @@ import (
 	"sync"
 
 	"mbuild.dev/mbuild/executor"
+	"mbuild.dev/mbuild/executor/sandbox"
 	"mbuild.dev/mbuild/lang/value"
 )
 
 // Pool starts workers as they are needed and keeps them for the next job. It implements executor.Runner.
 type Pool struct {
 	command func() *exec.Cmd
+	launch  launcher
 
 	mu   sync.Mutex
 	idle []*process
@@ -27,7 +29,7 @@ type Pool struct {
 
 // NewPool returns a pool of workers that are this very binary, called with Arg.
 func NewPool() *Pool {
-	return &Pool{command: func() *exec.Cmd {
+	return &Pool{launch: open, command: func() *exec.Cmd {
 		exe, err := os.Executable()
 		if err != nil {
 			exe = os.Args[0]
@@ -36,6 +38,33 @@ func NewPool() *Pool {
 		cmd.Args = []string{os.Args[0], Arg}
 		return cmd
 	}}
+}
+
+// Confinement says what workers may touch beside the program, the system's libraries and devices that compute: everything else
+// is shut, and so is the network. It holds as far as the machine can do it; see Weaker.
+type Confinement struct {
+	Read  []string // files, and directories with what is below them; plugins belong here, too
+	Write []string // directories: the scratch that private roots are made in
+}
+
+// Confine confines the workers that the pool starts from now on.
+func (p *Pool) Confine(c Confinement) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.launch.close()
+	p.launch = confined(c)
+}
+
+// Weaker says which promises about workers do not hold on this machine.
+func (p *Pool) Weaker() []sandbox.Ability { return weaker(sandbox.WorkerAbilities()) }
+
+func weaker(all []sandbox.Ability) (off []sandbox.Ability) {
+	for _, a := range all {
+		if !a.On {
+			off = append(off, a)
+		}
+	}
+	return off
 }
 
 // process is one worker and what the parent knows of its memory.
@@ -92,8 +121,22 @@ func (p *Pool) remember(w *process, id int, digests map[string]string) {
 	}
 }
 
-// acquire prefers the idle worker that made one of the job's inputs.
+// acquire prefers the idle worker that made one of the job's inputs. One that has died meanwhile is replaced without a word.
 func (p *Pool) acquire(job *executor.Job) (*process, error) {
+	for w := p.take(job); w != nil; w = p.take(job) {
+		if !ended(w.cmd.Process.Pid) {
+			return w, nil
+		}
+		w.close()
+	}
+	p.mu.Lock()
+	launch := p.launch
+	p.mu.Unlock()
+	return start(p.command(), launch)
+}
+
+// take removes an idle worker from the pool; nil when there is none.
+func (p *Pool) take(job *executor.Job) *process {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	best := len(p.idle) - 1
@@ -104,12 +147,12 @@ func (p *Pool) acquire(job *executor.Job) (*process, error) {
 			}
 		}
 	}
-	if best >= 0 {
-		w := p.idle[best]
-		p.idle = append(p.idle[:best], p.idle[best+1:]...)
-		return w, nil
+	if best < 0 {
+		return nil
 	}
-	return start(p.command())
+	w := p.idle[best]
+	p.idle = append(p.idle[:best], p.idle[best+1:]...)
+	return w
 }
 
 func (p *Pool) release(w *process) {
@@ -127,9 +170,10 @@ func (p *Pool) Close() {
 	for _, w := range idle {
 		w.close()
 	}
+	p.launch.close()
 }
 
-func start(cmd *exec.Cmd) (*process, error) {
+func start(cmd *exec.Cmd, launch launcher) (*process, error) {
 	w := &process{cmd: cmd, stderr: &tail{}, made: map[string]string{}}
 	cmd.Stderr = w.stderr
 	cmd.Env = environment()
@@ -143,7 +187,7 @@ func start(cmd *exec.Cmd) (*process, error) {
 		return nil, err
 	}
 	w.out = bufio.NewReaderSize(out, 1<<16)
-	if err := cmd.Start(); err != nil {
+	if err := launch.start(cmd); err != nil {
 		return nil, err
 	}
 	w.wait = sync.OnceValue(cmd.Wait)

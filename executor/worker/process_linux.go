@@ -2,6 +2,8 @@ package worker
 
 import (
 	"fmt"
+	"io"
+	"os"
 	"os/exec"
 	"syscall"
 	"time"
@@ -13,6 +15,34 @@ import (
 // it when its parent dies.
 func isolate(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+}
+
+// ended reports that a process has ended and nobody has asked for it yet.
+func ended(pid int) bool {
+	var info unix.Siginfo
+	err := unix.Waitid(unix.P_PID, pid, &info, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil)
+	return err != nil || info.Signo != 0
+}
+
+// private moves the worker's end of the protocol to descriptors that nothing else knows. What a native library prints to
+// standard output goes to standard error then, and from there to the log, instead of tearing a message.
+func private(in io.Reader, out io.Writer) (io.Reader, io.Writer) {
+	move := func(f *os.File, instead int) *os.File {
+		fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 3)
+		if err != nil || unix.Dup3(instead, int(f.Fd()), 0) != nil {
+			return f
+		}
+		return os.NewFile(uintptr(fd), "protocol")
+	}
+	if f, ok := out.(*os.File); ok {
+		out = move(f, 2)
+	}
+	if null, err := unix.Open("/dev/null", unix.O_RDONLY|unix.O_CLOEXEC, 0); err == nil {
+		if f, ok := in.(*os.File); ok {
+			in = move(f, null)
+		}
+	}
+	return in, out
 }
 
 // describe words the end of a worker.

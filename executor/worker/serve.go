@@ -23,6 +23,7 @@ import (
 // the parent's business.
 func Serve(kinds *executor.Table, in io.Reader, out io.Writer) int {
 	signal.Ignore(os.Interrupt, syscall.SIGTERM)
+	in, out = private(in, out)
 	s := &server{kinds: kinds, out: bufio.NewWriter(out), memory: &executor.Memory{}}
 	requests := make(chan request)
 	go func() {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"time"
@@ -107,7 +108,7 @@ func (a *app) approve(w *work, given bool) error {
 
 // run executes the plan and prints what happens.
 func (a *app) run(ctx context.Context, w *work, f planFlags, opts executor.Options, force bool, trace string) error {
-	pool := worker.NewPool()
+	pool := workers(w.plan, w.store.Scratch())
 	defer pool.Close()
 	if opts.Jobs <= 0 {
 		opts.Jobs = runtime.GOMAXPROCS(0)
@@ -225,4 +226,23 @@ func (a *app) failDiagnostics(start time.Time, w *work) error {
 	}
 	enc.Encode(contract.Complete{Type: "apply_complete", Time: now, Seconds: time.Since(start).Seconds(), ExitCode: a.code})
 	return errReported
+}
+
+// manySources is when workers may read the whole project rather than each file that the plan names.
+const manySources = 4096
+
+// workers returns a pool whose workers reach what a plan declares: its source files, and the scratch directory.
+func workers(plan *planner.Plan, scratch string) *worker.Pool {
+	c := worker.Confinement{Write: []string{scratch}}
+	os.MkdirAll(scratch, 0o755) // a failure shows when the first root is made in it
+	if files := plan.Graph.Files; len(files) <= manySources {
+		for _, f := range files {
+			c.Read = append(c.Read, filepath.Join(plan.Snapshot.Dir, filepath.FromSlash(f.Path)))
+		}
+	} else {
+		c.Read = append(c.Read, plan.Snapshot.Dir)
+	}
+	pool := worker.NewPool()
+	pool.Confine(c)
+	return pool
 }

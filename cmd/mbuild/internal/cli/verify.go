@@ -17,7 +17,6 @@ import (
 	"mbuild.dev/mbuild/cache/disk"
 	"mbuild.dev/mbuild/cmd/mbuild/internal/contract"
 	"mbuild.dev/mbuild/executor"
-	"mbuild.dev/mbuild/executor/worker"
 	"mbuild.dev/mbuild/planner"
 	"mbuild.dev/mbuild/stdlib"
 )
@@ -101,7 +100,7 @@ func (a *app) verify(ctx context.Context, w *work, targets []string, share float
 	if err != nil {
 		return err
 	}
-	pool := worker.NewPool()
+	pool := workers(plan, top.Scratch())
 	defer pool.Close()
 	res, diags := executor.Apply(ctx, plan, executor.Options{Kinds: a.kinds, Store: over, Runner: pool, Scratch: top.Scratch(), Jobs: jobs, KeepGoing: true})
 	if res.Interrupted {
