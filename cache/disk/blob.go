@@ -21,7 +21,8 @@ import (
 // size, mtime and inode that it had when it was hashed, since the machine was started; otherwise it is hashed again.
 func (s *Store) FindMissing(ctx context.Context, digests []cache.Digest) ([]cache.Digest, error) {
 	var missing []cache.Digest
-	var buf [peekSize]byte
+	buf := peeks.Get().(*[peekSize]byte)
+	defer peeks.Put(buf)
 	for _, d := range digests {
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -197,7 +198,8 @@ func (s *Store) putSmall(b []byte) (cache.Digest, error) {
 // addBlob adds what makes sure that a small blob is in the log and stays there: nothing, a note that it is used, or all of it. What
 // was there before this process came could be what GC removes while this process works. The caller holds mu.
 func (s *Store) addBlob(out *batch, d cache.Digest, b []byte) {
-	var buf [peekSize]byte
+	buf := peeks.Get().(*[peekSize]byte)
+	defer peeks.Put(buf)
 	f, ok, err := s.locate(d, recordBlob, buf[:])
 	if ok = ok && err == nil && f.kind() == recordBlob; ok {
 		f, ok = s.rest(f)

@@ -7,6 +7,8 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"runtime/debug"
+	"sync"
 	"time"
 
 	"mbuild.dev/mbuild/cache"
@@ -287,19 +289,16 @@ func (f found) length() int64 { return recordLength(f.bytes) - headerSize }
 // peekSize is how much of a record is read at once: most results, and the notes of files, are shorter.
 const peekSize = 512
 
+// peeks are buffers for one lookup.
+var peeks = sync.Pool{New: func() any { return new([peekSize]byte) }}
+
 // locate looks a sum up in what was read: a blob, a result or a use. The caller holds mu, for reading at least; an error says that the index is of no use.
 func (s *Store) locate(d cache.Digest, kind byte, buf []byte) (f found, ok bool, err error) {
-	fault := guarded(func() { f, ok, err = s.locateUnguarded(d, kind, buf) })
-	if fault != nil {
-		return found{}, false, fault
-	}
-	return f, ok, err
-}
-
-func (s *Store) locateUnguarded(d cache.Digest, kind byte, buf []byte) (found, bool, error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true)) // guarded, without a closure on the way of every lookup
+	defer catchFault(&err)
 	p := prefix(d.Bytes(), kind)
 	if offset, ok := s.tail.get(p); ok {
-		f := found{offset, s.log.peek(offset, buf)}
+		f = found{offset, s.log.peek(offset, buf)}
 		return f, f.is(d, kind), nil // what the index has of it is older, and may have been lost since
 	}
 	if s.index == nil {
@@ -309,7 +308,7 @@ func (s *Store) locateUnguarded(d cache.Digest, kind byte, buf []byte) (found, b
 	if !ok || err != nil {
 		return found{}, false, err
 	}
-	f := found{offset, s.log.peek(offset, buf)}
+	f = found{offset, s.log.peek(offset, buf)}
 	return f, f.is(d, kind), nil
 }
 

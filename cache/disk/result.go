@@ -10,7 +10,8 @@ import (
 
 // Lookup implements cache.ActionCache.
 func (s *Store) Lookup(_ context.Context, key cache.ActionKey) (*cache.ActionResult, error) {
-	var buf [peekSize]byte
+	buf := peeks.Get().(*[peekSize]byte)
+	defer peeks.Put(buf)
 	f, ok := s.find(key.Digest(), recordResult, true, buf[:])
 	if ok {
 		if r, n := parse(f.bytes); n > 0 { // else it was damaged since it was read, and is as good as absent

@@ -78,15 +78,18 @@ var errFault = errors.New("a mapped file was cut, or cannot be read")
 // error, and not the end of the process.
 func guarded(f func()) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
-	defer func() {
-		switch r := recover().(type) {
-		case nil:
-		case interface{ Addr() uintptr }:
-			err = errFault
-		default:
-			panic(r)
-		}
-	}()
+	defer catchFault(&err)
 	f()
 	return nil
+}
+
+// catchFault makes a fault an error. To be deferred, under SetPanicOnFault.
+func catchFault(err *error) {
+	switch r := recover().(type) {
+	case nil:
+	case interface{ Addr() uintptr }:
+		*err = errFault
+	default:
+		panic(r)
+	}
 }
