@@ -92,8 +92,13 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) (code int) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, kinds: kinds, fs: vfs.OS, args: args, began: began}
+	return a.execute(ctx)
+}
+
+// execute runs the command that the arguments name, and returns the exit code.
+func (a *app) execute(ctx context.Context) int {
 	root := a.root()
-	root.SetArgs(a.normalise(root, append(envArgs(args), args...)))
+	root.SetArgs(a.normalise(root, append(envArgs(a.args), a.args...)))
 	if err := root.ExecuteContext(ctx); err != nil {
 		if !errors.Is(err, errReported) {
 			a.printError(err)

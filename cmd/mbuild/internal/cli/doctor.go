@@ -14,6 +14,7 @@ import (
 	"mbuild.dev/mbuild/cmd/mbuild/internal/contract"
 	"mbuild.dev/mbuild/cmd/mbuild/internal/view"
 	"mbuild.dev/mbuild/executor/mlx"
+	"mbuild.dev/mbuild/executor/sandbox"
 	"mbuild.dev/mbuild/planner/project"
 	"mbuild.dev/mbuild/planner/runs"
 )
@@ -163,7 +164,15 @@ func (a *app) tryLocks(dir string) error {
 
 // sandboxChecks says what the sandbox guarantees on this machine.
 func sandboxChecks() []contract.Check {
-	return []contract.Check{good("sandbox", "step exec", "private directory, cleared environment, declared outputs only; no isolation by the kernel in this version")}
+	var out []contract.Check
+	for _, ability := range sandbox.Abilities() {
+		c := good("sandbox", ability.Name, "%s", ability.What)
+		if !ability.On {
+			c.Status, c.Value, c.Advice = "warning", "off: "+ability.What, "This machine does not allow it: "+ability.Why+". docs/sandbox.md says what that means."
+		}
+		out = append(out, c)
+	}
+	return out
 }
 
 func (a *app) checkProject() []contract.Check {
