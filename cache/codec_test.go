@@ -13,7 +13,7 @@ func sampleResults() []*ActionResult {
 		{},
 		{Outputs: []Output{{Name: "out", MediaType: "text/plain", Digest: Sum([]byte("x"))}}},
 		{Outputs: []Output{{Name: "a", Digest: Sum(nil), Directory: true}, {Name: "b", MediaType: "m", Digest: NewDigest([32]byte{9}, 1<<40)}},
-			Metrics: map[string]float64{"loss": 0.25, "": math.Inf(1), "acc": -0.0}, Log: Sum([]byte("log")),
+			Metrics: map[string]float64{"loss": 0.25, "": math.Inf(1), "acc": math.Copysign(0, -1)}, Log: Sum([]byte("log")),
 			Execution: Execution{Started: time.Unix(1, 2).UTC(), Wall: time.Hour, Worker: "w", Backend: "go", PeakMemory: 1 << 33}},
 	}
 }

@@ -371,13 +371,14 @@ func (s *Store) copyTo(r io.Reader, path string) error {
 	return nil
 }
 
-var buffers = sync.Pool{New: func() any { return make([]byte, 1<<20) }}
+var buffers = sync.Pool{New: func() any { return new([1 << 20]byte) }}
 
 // hash digests r, and copies it to w when there is one.
 func hash(ctx context.Context, r io.Reader, w io.Writer) (cache.Digest, error) {
 	h := cache.NewHasher()
-	buf := buffers.Get().([]byte)
-	defer buffers.Put(buf)
+	whole := buffers.Get().(*[1 << 20]byte)
+	defer buffers.Put(whole)
+	buf := whole[:]
 	for {
 		if err := ctx.Err(); err != nil {
 			return cache.Digest{}, err
