@@ -15,7 +15,7 @@ import (
 )
 
 // codeArgument says which argument of a function is a diagnostic's code, by the function's name.
-var codeArgument = map[string]int{"problem": 0, "warning": 0, "fail": 0, "Errorf": 0, "Warnf": 1, "unknown": 1, "report": 1, "libraryDiagnostic": 1, "gaveUp": 0}
+var codeArgument = map[string]int{"problem": 0, "warning": 0, "fail": 0, "Fail": 0, "Errorf": 0, "Warnf": 1, "unknown": 1, "report": 1, "libraryDiagnostic": 1, "gaveUp": 0}
 
 // TestCodes: every code that the sources give to a diagnostic is explained, and every code that is explained is used.
 func TestCodes(t *testing.T) {

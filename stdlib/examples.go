@@ -18,18 +18,13 @@ func Example(family, typ, syntax string) ([]byte, error) {
 // ExampleFiles are the files that the examples of a kind read, by name.
 func ExampleFiles(family, typ string) (map[string][]byte, error) {
 	dir := path.Join(family, typ)
-	entries, err := fs.ReadDir(exampleFiles, dir)
-	if err != nil {
-		return nil, err
-	}
 	out := map[string][]byte{}
-	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), "example.mbuild.") {
-			continue
+	err := fs.WalkDir(exampleFiles, dir, func(p string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() || strings.HasPrefix(e.Name(), "example.mbuild.") {
+			return err
 		}
-		if out[e.Name()], err = exampleFiles.ReadFile(path.Join(dir, e.Name())); err != nil {
-			return nil, err
-		}
-	}
-	return out, nil
+		out[strings.TrimPrefix(p, dir+"/")], err = exampleFiles.ReadFile(p)
+		return err
+	})
+	return out, err
 }

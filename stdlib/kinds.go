@@ -5,6 +5,7 @@ package stdlib
 import (
 	"mbuild.dev/mbuild/executor"
 	"mbuild.dev/mbuild/stdlib/dataset/csv"
+	"mbuild.dev/mbuild/stdlib/dataset/idx"
 	"mbuild.dev/mbuild/stdlib/dataset/synthetic"
 	"mbuild.dev/mbuild/stdlib/eval/classification"
 	"mbuild.dev/mbuild/stdlib/eval/regression"
@@ -25,6 +26,7 @@ import (
 func Kinds() []*executor.Kind {
 	return []*executor.Kind{
 		csv.Kind,
+		idx.Kind,
 		synthetic.Kind,
 		layers.Kind,
 		supervised.Kind,

@@ -1,15 +1,18 @@
 // Package dataset reads and writes datasets: a directory with a manifest and one safetensors file for each split, columns as
 // tensors, so that a split maps into memory.
 //
-//	dataset.json           the manifest: inputs, label, splits
-//	<split>.safetensors    one tensor for each input ([rows, shape...] F32), "label" ([rows] I32 class index, or F32), and
-//	                       "row" ([rows] I64, the row of the source, from 0)
+//	dataset.json           the manifest: inputs, columns, label, splits
+//	<split>.safetensors    one tensor for each input ([rows, shape...] F32, or U8 where it says so), "label" ([rows] I32 class
+//	                       index, or F32; of tags [tokens] I32), and "row" ([rows] I64, the row of the source, from 0)
+//	  of a text column c   "text/c" (U8, UTF-8 of all rows) and "text/c/ends" ([rows] I64, where each row's text ends)
+//	  of a token column c  "text/c" (U8, of all tokens), "text/c/ends" ([tokens] I64) and "text/c/rows" ([rows] I64, the number
+//	                       of tokens up to the end of each row)
 //
 // A dataset that is not split has the one split "all", which stands for every split that a consumer asks for.
 //
-// It does not know where rows come from. The nouns: Manifest (Input, Label, Split), Data (one split in memory), Fractions (how
-// rows are dealt out). The invariant: a manifest that was read is sound, and the data of a split is what its manifest says.
-// Equal datasets give equal bytes.
+// It does not know where rows come from. The nouns: Manifest (Input, Column, Label, Split), Data (one split in memory), Open (one
+// split on disk), Fractions (how rows are dealt out), Statistics. The invariant: a manifest that was read is sound, and the data
+// of a split is what its manifest says. Equal datasets give equal bytes.
 package dataset
 
 import (
@@ -22,9 +25,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-
-	"mbuild.dev/mbuild/lang/value"
-	"mbuild.dev/mbuild/stdlib/artifact/safetensors"
+	"unicode/utf8"
 )
 
 // MediaType is the media type of a dataset.
@@ -46,9 +47,10 @@ const All = "all"
 
 // Manifest says what a dataset holds.
 type Manifest struct {
-	Inputs []Input `json:"inputs"`
-	Label  *Label  `json:"label,omitempty"`
-	Splits []Split `json:"splits"`
+	Inputs  []Input  `json:"inputs"`
+	Columns []Column `json:"columns,omitempty"`
+	Label   *Label   `json:"label,omitempty"`
+	Splits  []Split  `json:"splits"`
 }
 
 // Input is one tensor that models take.
@@ -56,13 +58,22 @@ type Input struct {
 	Name    string   `json:"name"`
 	Shape   []int    `json:"shape"`
 	Columns []string `json:"columns,omitempty"`
+	DType   string   `json:"dtype,omitempty"` // how it is stored: F32 when empty, or U8
+}
+
+// Column is text that is no input yet: something downstream makes numbers of it.
+type Column struct {
+	Name string `json:"name"`
+	Kind string `json:"kind"` // text: a string a row; tokens: a list of strings a row
 }
 
 // Label is what models are to predict.
 type Label struct {
 	Name    string   `json:"name"`
-	Kind    string   `json:"kind"` // class or number
+	Kind    string   `json:"kind"` // class, number, or tags: a class for each token
 	Classes []string `json:"classes,omitempty"`
+	Of      string   `json:"of,omitempty"`     // of tags: the column whose tokens they tag
+	Scheme  string   `json:"scheme,omitempty"` // of tags: how they mark where an entity begins (iob1, iob2, bioes), or none
 }
 
 // Split is one part of the rows.
@@ -75,11 +86,12 @@ type Split struct {
 type Data struct {
 	Rows     int
 	Features []float32             // [rows, width], of the only input
-	Stream   func(io.Writer) error // writes the features instead, for what should not be in memory
+	Stream   func(io.Writer) error // writes the features instead, as they are stored, for what should not be in memory
 	Width    int
-	Classes  []int32   // [rows], when the label is a class
+	Classes  []int32   // [rows], when the label is a class; [tokens], when it is tags
 	Numbers  []float32 // [rows], when the label is a number
 	Source   []int64   // [rows]
+	Texts    map[string]*Texts
 }
 
 // ErrNoSplit says that a dataset does not have the split that was asked for.
@@ -92,78 +104,68 @@ func (e *ErrNoSplit) Error() string {
 	return fmt.Sprintf("the dataset has no split %q; it has %v", e.Split, e.Have)
 }
 
-// Write writes a dataset into an existing directory. splits holds the data of each split of the manifest.
-func Write(dir string, m *Manifest, splits map[string]*Data) error {
-	if err := m.check(); err != nil {
-		return fmt.Errorf("writing a dataset: %w", err)
-	}
-	enc, err := json.Marshal(m)
-	if err != nil {
-		return err
-	}
-	v, err := value.Decode(enc)
-	if err != nil {
-		return err
-	}
-	if enc, err = value.Canonical(v); err != nil {
-		return err
-	}
-	if err := os.WriteFile(filepath.Join(dir, manifestFile), enc, 0o644); err != nil {
-		return err
-	}
-	if len(splits) != len(m.Splits) {
-		return fmt.Errorf("writing a dataset: %d splits, but its manifest has %d", len(splits), len(m.Splits))
-	}
-	for _, s := range m.Splits {
-		d := splits[s.Name]
-		if d == nil || d.Rows != s.Rows {
-			return fmt.Errorf("writing a dataset: split %q is not what its manifest says", s.Name)
-		}
-		if err := safetensors.WriteFile(filepath.Join(dir, s.Name+suffix), m.tensors(d), nil); err != nil {
-			return fmt.Errorf("split %q: %w", s.Name, err)
-		}
-	}
-	return nil
-}
-
-// tensors are what the file of a split holds.
-func (m *Manifest) tensors(d *Data) []safetensors.Tensor {
-	in := m.Inputs[0]
-	ts := []safetensors.Tensor{
-		{Name: in.Name, DType: "F32", Shape: append([]int{d.Rows}, in.Shape...), Data: safetensors.Bytes(d.Features), Stream: d.Stream},
-		{Name: rowName, DType: "I64", Shape: []int{d.Rows}, Data: safetensors.Bytes(d.Source)},
-	}
-	switch {
-	case m.Label != nil && m.Label.Kind == "class":
-		ts = append(ts, safetensors.Tensor{Name: labelName, DType: "I32", Shape: []int{d.Rows}, Data: safetensors.Bytes(d.Classes)})
-	case m.Label != nil:
-		ts = append(ts, safetensors.Tensor{Name: labelName, DType: "F32", Shape: []int{d.Rows}, Data: safetensors.Bytes(d.Numbers)})
-	}
-	return ts
-}
-
 // check reports a manifest that no dataset can have.
 func (m *Manifest) check() error {
-	if len(m.Inputs) != 1 {
-		return fmt.Errorf("dataset.json lists %d inputs; a dataset of this version has one", len(m.Inputs))
+	if len(m.Inputs) > 1 || len(m.Inputs) == 0 && len(m.Columns) == 0 {
+		return fmt.Errorf("dataset.json lists %d inputs and %d columns of text; a dataset of this version has one input, or text, or both", len(m.Inputs), len(m.Columns))
 	}
-	in := m.Inputs[0]
+	for _, in := range m.Inputs {
+		if err := in.check(); err != nil {
+			return fmt.Errorf("dataset.json: %w", err)
+		}
+	}
+	seen := map[string]bool{}
+	for _, c := range m.Columns {
+		if c.Name == "" || !utf8.ValidString(c.Name) || c.Kind != "text" && c.Kind != "tokens" {
+			return fmt.Errorf("dataset.json: column %q of kind %q", c.Name, c.Kind)
+		}
+	}
+	for _, f := range m.fields(0) {
+		if seen[f.name] {
+			return fmt.Errorf("dataset.json: two columns need a tensor %q", f.name)
+		}
+		seen[f.name] = true
+	}
+	if err := m.checkLabel(); err != nil {
+		return fmt.Errorf("dataset.json: %w", err)
+	}
+	return m.checkSplits()
+}
+
+func (in *Input) check() error {
 	if in.Name == "" || in.Name == rowName || in.Name == labelName {
-		return fmt.Errorf("dataset.json: an input cannot be called %q", in.Name)
+		return fmt.Errorf("an input cannot be called %q", in.Name)
+	}
+	if in.DType != "" && in.DType != "U8" {
+		return fmt.Errorf("input %q is stored as %q; known are U8 and, where nothing is said, F32", in.Name, in.DType)
 	}
 	width := 1
 	for _, d := range in.Shape {
 		if d < 1 || d > maxWidth/width {
-			return fmt.Errorf("dataset.json: input %q has shape %v; each dimension must be at least 1, and all together at most 2^40", in.Name, in.Shape)
+			return fmt.Errorf("input %q has shape %v; each dimension must be at least 1, and all together at most 2^40", in.Name, in.Shape)
 		}
 		width *= d
 	}
 	if len(in.Shape) == 0 {
-		return fmt.Errorf("dataset.json: input %q has no dimension but the rows", in.Name)
+		return fmt.Errorf("input %q has no dimension but the rows", in.Name)
 	}
-	if l := m.Label; l != nil && l.Kind != "number" && (l.Kind != "class" || len(l.Classes) == 0) {
-		return fmt.Errorf("dataset.json: label %q is neither a number nor a class with names", l.Name)
+	return nil
+}
+
+func (m *Manifest) checkLabel() error {
+	l := m.Label
+	switch {
+	case l == nil || l.Kind == "number":
+		return nil
+	case l.Kind != "class" && l.Kind != "tags" || len(l.Classes) == 0:
+		return fmt.Errorf("label %q is neither a number nor a class with names", l.Name)
+	case l.Kind == "tags" && !slices.Contains(m.Columns, Column{l.Of, "tokens"}):
+		return fmt.Errorf("label %q tags the tokens of %q, which is no column of tokens", l.Name, l.Of)
 	}
+	return nil
+}
+
+func (m *Manifest) checkSplits() error {
 	if len(m.Splits) == 0 {
 		return errors.New("dataset.json lists no splits")
 	}
@@ -208,61 +210,4 @@ func ReadManifest(dir string) (*Manifest, error) {
 // Has reports whether a split can be read.
 func (m *Manifest) Has(split string) bool {
 	return slices.ContainsFunc(m.Splits, func(s Split) bool { return s.Name == split || s.Name == All })
-}
-
-// Read reads one split, which is the one called All where there is no other; *ErrNoSplit when there is none of that name. What
-// it returns is as the manifest says: as many rows, and classes that have names.
-func Read(dir string, m *Manifest, split string) (*Data, error) {
-	i := slices.IndexFunc(m.Splits, func(s Split) bool { return s.Name == split || s.Name == All })
-	if i < 0 {
-		e := &ErrNoSplit{Split: split}
-		for _, s := range m.Splits {
-			e.Have = append(e.Have, s.Name)
-		}
-		return nil, e
-	}
-	s := m.Splits[i]
-	ts, _, err := safetensors.ReadFile(filepath.Join(dir, s.Name+suffix))
-	if err != nil {
-		return nil, err
-	}
-	d, err := m.data(s.Rows, ts)
-	if err != nil {
-		return nil, fmt.Errorf("split %q: %w", s.Name, err)
-	}
-	return d, nil
-}
-
-// data makes a split of the tensors in its file.
-func (m *Manifest) data(rows int, ts []safetensors.Tensor) (*Data, error) {
-	d := &Data{Rows: rows, Width: 1}
-	for _, n := range m.Inputs[0].Shape {
-		d.Width *= n
-	}
-	want := m.tensors(d)
-	if len(ts) != len(want) {
-		return nil, fmt.Errorf("its file has %d tensors, not %d", len(ts), len(want))
-	}
-	for _, w := range want {
-		i := slices.IndexFunc(ts, func(t safetensors.Tensor) bool { return t.Name == w.Name })
-		if i < 0 || ts[i].DType != w.DType || !slices.Equal(ts[i].Shape, w.Shape) {
-			return nil, fmt.Errorf("its file has no tensor %q of %s%v, as its manifest says", w.Name, w.DType, w.Shape)
-		}
-		switch b := ts[i].Data; {
-		case w.Name == rowName:
-			d.Source = safetensors.View[int64](b)
-		case w.Name != labelName:
-			d.Features = safetensors.View[float32](b)
-		case w.DType == "I32":
-			d.Classes = safetensors.View[int32](b)
-		default:
-			d.Numbers = safetensors.View[float32](b)
-		}
-	}
-	for i, c := range d.Classes {
-		if c < 0 || int(c) >= len(m.Label.Classes) {
-			return nil, fmt.Errorf("row %d is of class %d; there are %d", i, c, len(m.Label.Classes))
-		}
-	}
-	return d, nil
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"sort"
 	"unicode/utf8"
 )
@@ -142,26 +143,37 @@ func text(dec *json.Decoder, m map[string]string, key string) error {
 
 // place gives every tensor its bytes, and checks that they make up all of data, each once.
 func (h *head) place(data []byte) error {
+	if err := h.cover(int64(len(data))); err != nil {
+		return err
+	}
+	for i, s := range h.spans {
+		h.tensors[i].Data = data[s.from:s.to:s.to]
+	}
+	return nil
+}
+
+// cover checks that the tensors make up all bytes of the data, each once.
+func (h *head) cover(size int64) error {
 	for i := range h.tensors {
 		t, s := &h.tensors[i], h.spans[i]
-		if s.from < 0 || s.to < s.from || s.to > int64(len(data)) || t.size() != s.to-s.from {
-			return fmt.Errorf("tensor %q: %s%v does not lie at bytes %d to %d of %d", t.Name, t.DType, t.Shape, s.from, s.to, len(data))
+		if s.from < 0 || s.to < s.from || s.to > size || t.size() != s.to-s.from {
+			return fmt.Errorf("tensor %q: %s%v does not lie at bytes %d to %d of %d", t.Name, t.DType, t.Shape, s.from, s.to, size)
 		}
-		t.Data = data[s.from:s.to:s.to]
 	}
-	sort.Slice(h.spans, func(i, j int) bool {
-		a, b := h.spans[i], h.spans[j]
+	spans := slices.Clone(h.spans)
+	sort.Slice(spans, func(i, j int) bool {
+		a, b := spans[i], spans[j]
 		return a.from < b.from || a.from == b.from && a.to < b.to
 	})
 	var at int64
-	for _, s := range h.spans {
+	for _, s := range spans {
 		if s.from != at {
 			return fmt.Errorf("safetensors data has a gap or overlap at byte %d", at)
 		}
 		at = s.to
 	}
-	if at != int64(len(data)) {
-		return fmt.Errorf("safetensors data has %d bytes that belong to no tensor", int64(len(data))-at)
+	if at != size {
+		return fmt.Errorf("safetensors data has %d bytes that belong to no tensor", size-at)
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -247,4 +248,42 @@ func FuzzDecode(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestOpen: a file that is read piece by piece gives what Decode gives, and refuses what Decode refuses.
+func TestOpen(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x")
+	ts := []Tensor{{Name: "b", DType: "I8", Shape: []int{3}, Data: []byte{1, 2, 3}}, {Name: "a", DType: "F32", Shape: []int{1}, Data: []byte{0, 0, 128, 63}}}
+	if err := WriteFile(path, ts, map[string]string{"k": "v"}); err != nil {
+		t.Fatal(err)
+	}
+	f, err := Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if len(f.Tensors) != 2 || f.Tensors[0].Name != "a" || f.Tensors[1].Data != nil || f.Metadata["k"] != "v" {
+		t.Errorf("%+v", f.Tensors)
+	}
+	for _, want := range ts {
+		if got, err := io.ReadAll(f.Section(want.Name)); err != nil || !bytes.Equal(got, want.Data) {
+			t.Errorf("%s is %v, %v", want.Name, got, err)
+		}
+	}
+	if f.Section("c").Size() != 0 {
+		t.Error("a tensor that is not there has bytes")
+	}
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range whole {
+		if err := os.WriteFile(path, whole[:n], 0o644); err != nil {
+			t.Fatal(err)
+		}
+		_, _, want := Decode(whole[:n])
+		if _, err := Open(path); err == nil || err.Error() != want.Error() {
+			t.Fatalf("of %d bytes: %v, want %v", n, err, want)
+		}
+	}
 }

@@ -4,7 +4,7 @@ import "unsafe"
 
 // number is an element type that Go has.
 type number interface {
-	~float64 | ~float32 | ~int64 | ~int32 | ~int16 | ~int8 | ~uint8
+	~float64 | ~float32 | ~int64 | ~int32 | ~int16 | ~int8 | ~uint8 | ~uint64
 }
 
 // Bytes views numbers as little-endian bytes, without copying. (Every platform that Go's SIMD and GoMLX run on is

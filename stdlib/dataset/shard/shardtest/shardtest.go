@@ -1,0 +1,110 @@
+// Package shardtest builds datasets in tests: a spec is loaded, lowered, and its actions are run one after the other in
+// directories of the test, without a store.
+package shardtest
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"mbuild.dev/mbuild/executor"
+	"mbuild.dev/mbuild/lang"
+	"mbuild.dev/mbuild/planner"
+	"mbuild.dev/mbuild/stdlib/artifact/dataset"
+)
+
+// Result is a dataset that was built.
+type Result struct {
+	Dir     string
+	M       *dataset.Manifest
+	Log     string
+	Metrics map[string]float64 // of the last action
+	Actions []string           // addresses, in the order in which they ran
+}
+
+// Build builds the one block of an HCL spec over files.
+func Build(t testing.TB, kind *executor.Kind, spec string, files map[string][]byte) (*Result, error) {
+	t.Helper()
+	dir := t.TempDir()
+	files["a.mbuild.hcl"] = []byte(spec)
+	for name, b := range files {
+		p := filepath.Join(dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(p), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(p, b, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return In(t, kind, dir)
+}
+
+// In builds the one block of the specs of a directory.
+func In(t testing.TB, kind *executor.Kind, dir string) (*Result, error) {
+	t.Helper()
+	table := planner.NewTable(&kind.Kind)
+	parsed, diags := lang.Load(context.Background(), lang.Request{Dir: dir, Kinds: table})
+	if diags.HasErrors() {
+		return nil, diags
+	}
+	graph, diags := planner.Lower(parsed, table)
+	if diags.HasErrors() {
+		return nil, diags
+	}
+	r := &Result{}
+	made := map[*planner.Action]map[string]string{}
+	for _, a := range graph.Actions {
+		out, log, metrics, err := run(t, kind, dir, a, made)
+		r.Log += log
+		if err != nil {
+			return r, err
+		}
+		made[a], r.Metrics = out, metrics
+		r.Dir = out["data"]
+		r.Actions = append(r.Actions, a.Addr)
+	}
+	var err error
+	r.M, err = dataset.ReadManifest(r.Dir)
+	return r, err
+}
+
+func run(t testing.TB, kind *executor.Kind, dir string, a *planner.Action, made map[*planner.Action]map[string]string) (map[string]string, string, map[string]float64, error) {
+	var log bytes.Buffer
+	job := &executor.Job{Addr: a.Addr, Params: a.Params, Inputs: map[string]executor.JobInput{}, Outputs: map[string]string{},
+		Scratch: t.TempDir(), Log: &log, Metrics: map[string]float64{}, Progress: func(int64, int64, map[string]float64) {}}
+	for _, in := range a.Inputs {
+		if in.Source.Action == nil {
+			job.Inputs[in.Name] = executor.JobInput{Path: filepath.Join(dir, filepath.FromSlash(in.Source.File)), Display: in.Source.File}
+			continue
+		}
+		job.Inputs[in.Name] = executor.JobInput{Path: made[in.Source.Action][in.Source.Output], Display: in.Source.Action.Addr}
+	}
+	for _, o := range a.Outputs {
+		p := filepath.Join(t.TempDir(), o.Name)
+		if o.Directory {
+			if err := os.Mkdir(p, 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}
+		job.Outputs[o.Name] = p
+	}
+	r, ok := kind.Runs[a.Verb]
+	if !ok {
+		return nil, "", nil, fmt.Errorf("%s has no run %q", kind.Name(), a.Verb)
+	}
+	err := r.Func(context.Background(), job)
+	return job.Outputs, log.String(), job.Metrics, err
+}
+
+// Read reads a split.
+func (r *Result) Read(t testing.TB, split string) *dataset.Data {
+	t.Helper()
+	d, err := dataset.Read(r.Dir, r.M, split)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
