@@ -6,6 +6,7 @@ import (
 	"mbuild.dev/mbuild/executor"
 	"mbuild.dev/mbuild/stdlib/dataset/csv"
 	"mbuild.dev/mbuild/stdlib/dataset/idx"
+	"mbuild.dev/mbuild/stdlib/dataset/images"
 	"mbuild.dev/mbuild/stdlib/dataset/synthetic"
 	"mbuild.dev/mbuild/stdlib/eval/classification"
 	"mbuild.dev/mbuild/stdlib/eval/regression"
@@ -27,6 +28,7 @@ func Kinds() []*executor.Kind {
 	return []*executor.Kind{
 		csv.Kind,
 		idx.Kind,
+		images.Kind,
 		synthetic.Kind,
 		layers.Kind,
 		supervised.Kind,

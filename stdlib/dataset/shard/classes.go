@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// sortClasses brings names of classes into order: by number when all are numbers, else by text.
-func sortClasses(names []string) {
+// SortClasses brings names of classes into order: by number when all are numbers, else by text.
+func SortClasses(names []string) {
 	numeric := true
 	for _, n := range names {
 		if _, err := strconv.ParseFloat(n, 64); err != nil {

@@ -179,7 +179,7 @@ func (j *joiner) mapClasses() error {
 				}
 			}
 		}
-		sortClasses(all)
+		SortClasses(all)
 		for i, c := range all {
 			at[c] = int32(i)
 		}

@@ -5,6 +5,7 @@ package shardtest
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 
 	"mbuild.dev/mbuild/executor"
 	"mbuild.dev/mbuild/lang"
+	"mbuild.dev/mbuild/lang/value"
 	"mbuild.dev/mbuild/planner"
 	"mbuild.dev/mbuild/stdlib/artifact/dataset"
 )
@@ -23,6 +25,7 @@ type Result struct {
 	Log     string
 	Metrics map[string]float64 // of the last action
 	Actions []string           // addresses, in the order in which they ran
+	Keys    []string           // of each action: its parameters and the digests of its files
 }
 
 // Build builds the one block of an HCL spec over files.
@@ -65,6 +68,7 @@ func In(t testing.TB, kind *executor.Kind, dir string) (*Result, error) {
 		made[a], r.Metrics = out, metrics
 		r.Dir = out["data"]
 		r.Actions = append(r.Actions, a.Addr)
+		r.Keys = append(r.Keys, key(t, dir, a))
 	}
 	var err error
 	r.M, err = dataset.ReadManifest(r.Dir)
@@ -97,6 +101,26 @@ func run(t testing.TB, kind *executor.Kind, dir string, a *planner.Action, made 
 	}
 	err := r.Func(context.Background(), job)
 	return job.Outputs, log.String(), job.Metrics, err
+}
+
+// key is what decides on an action's result, inputs that other actions make left aside.
+func key(t testing.TB, dir string, a *planner.Action) string {
+	h := sha256.New()
+	enc, err := value.Canonical(a.Params)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.Write(enc)
+	for _, in := range a.Inputs {
+		if in.Source.Action == nil {
+			b, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(in.Source.File)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			fmt.Fprintf(h, "%s %x\n", in.Name, sha256.Sum256(b))
+		}
+	}
+	return fmt.Sprintf("%x", h.Sum(nil))
 }
 
 // Read reads a split.
