@@ -15,7 +15,7 @@ import (
 )
 
 // codeArgument says which argument of a function is a diagnostic's code, by the function's name.
-var codeArgument = map[string]int{"problem": 0, "warning": 0, "fail": 0, "Fail": 0, "Errorf": 0, "Warnf": 1, "unknown": 1, "report": 1, "libraryDiagnostic": 1, "gaveUp": 0}
+var codeArgument = map[string]int{"problem": 0, "warning": 0, "fail": 0, "Fail": 0, "wrong": 0, "Errorf": 0, "Warnf": 1, "unknown": 1, "report": 1, "libraryDiagnostic": 1, "gaveUp": 0}
 
 // TestCodes: every code that the sources give to a diagnostic is explained, and every code that is explained is used.
 func TestCodes(t *testing.T) {
@@ -60,7 +60,7 @@ func TestCodes(t *testing.T) {
 var reasons = map[string]bool{"new": true, "attribute": true, "input": true, "kind_version": true, "toolchain": true, "lost": true, "forced": true, "interrupted": true, "gate": true, "output": true}
 
 // notCodes are arguments of functions that share a name with ours and take something else.
-var notCodes = map[string]bool{"apply": true, "loss": true, "path": true, "from": true, "features": true, "delimiter": true, "split": true, "template": true, "schedule": true, "select": true, "retries": true, "memory": true, "size": true, "resize": true, "alpha": true, "labels": true, "images": true, "label": true, "classes": true}
+var notCodes = map[string]bool{"apply": true, "loss": true, "path": true, "from": true, "features": true, "delimiter": true, "split": true, "template": true, "schedule": true, "select": true, "retries": true, "memory": true, "size": true, "resize": true, "alpha": true, "labels": true, "images": true, "label": true, "classes": true, "columns": true}
 
 func codeExprs(n ast.Node) []ast.Expr {
 	switch x := n.(type) {

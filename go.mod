@@ -16,7 +16,19 @@ require (
 	google.golang.org/protobuf v1.36.11
 )
 
-require github.com/hashicorp/go-version v1.7.0
+require (
+	github.com/hashicorp/go-version v1.7.0
+	github.com/parquet-go/parquet-go v0.32.0
+)
+
+require (
+	github.com/andybalholm/brotli v1.1.1 // indirect
+	github.com/klauspost/compress v1.17.9 // indirect
+	github.com/parquet-go/bitpack v1.0.0 // indirect
+	github.com/parquet-go/jsonlite v1.0.0 // indirect
+	github.com/pierrec/lz4/v4 v4.1.21 // indirect
+	github.com/twpayne/go-geom v1.6.1 // indirect
+)
 
 require (
 	github.com/agext/levenshtein v1.2.1

@@ -41,6 +41,7 @@ var owners = map[string][]string{
 	"github.com/spf13/":                   {"cmd"},
 	"github.com/opencontainers/go-digest": {"cache"},
 	"golang.org/x/term":                   {"cmd"},
+	"github.com/parquet-go/":              {"stdlib/dataset/parquet"},
 	"github.com/agext/levenshtein":        {"lang/schema"},
 }
 

@@ -4,10 +4,15 @@ package stdlib
 
 import (
 	"mbuild.dev/mbuild/executor"
+	"mbuild.dev/mbuild/stdlib/dataset/conll"
 	"mbuild.dev/mbuild/stdlib/dataset/csv"
 	"mbuild.dev/mbuild/stdlib/dataset/idx"
 	"mbuild.dev/mbuild/stdlib/dataset/images"
+	"mbuild.dev/mbuild/stdlib/dataset/jsonl"
+	"mbuild.dev/mbuild/stdlib/dataset/npz"
+	"mbuild.dev/mbuild/stdlib/dataset/parquet"
 	"mbuild.dev/mbuild/stdlib/dataset/synthetic"
+	"mbuild.dev/mbuild/stdlib/dataset/text"
 	"mbuild.dev/mbuild/stdlib/eval/classification"
 	"mbuild.dev/mbuild/stdlib/eval/regression"
 	"mbuild.dev/mbuild/stdlib/model/layers"
@@ -29,6 +34,11 @@ func Kinds() []*executor.Kind {
 		csv.Kind,
 		idx.Kind,
 		images.Kind,
+		npz.Kind,
+		parquet.Kind,
+		jsonl.Kind,
+		text.Kind,
+		conll.Kind,
 		synthetic.Kind,
 		layers.Kind,
 		supervised.Kind,

@@ -1,0 +1,3 @@
+package conll
+
+//go:generate go run mbuild.dev/mbuild/lang/schema/gen/cmd -family dataset -type conll

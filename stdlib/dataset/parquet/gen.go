@@ -1,0 +1,3 @@
+package parquet
+
+//go:generate go run mbuild.dev/mbuild/lang/schema/gen/cmd -family dataset -type parquet
