@@ -44,6 +44,11 @@ type Input struct {
 	DType DType   `json:"dtype"`
 	Scale float64 `json:"scale"`
 	Shift float64 `json:"shift"`
+
+	// Mean and Deviation, where they are there, have a number for each element of the last axis: the model sees
+	// (x - Mean) / Deviation, and Scale and Shift are 1 and 0.
+	Mean      []float64 `json:"mean,omitempty"`
+	Deviation []float64 `json:"deviation,omitempty"`
 }
 
 // Layer is one operation. Its parameters are named in the weights by layer and parameter.
@@ -116,7 +121,8 @@ func (g *Graph) Layer(name string) *Layer {
 func (g *Graph) Clone() *Graph {
 	c := &Graph{Inputs: slices.Clone(g.Inputs), Layers: slices.Clone(g.Layers), Outputs: slices.Clone(g.Outputs)}
 	for i := range c.Inputs {
-		c.Inputs[i].Shape = slices.Clone(c.Inputs[i].Shape)
+		in := &c.Inputs[i]
+		in.Shape, in.Mean, in.Deviation = slices.Clone(in.Shape), slices.Clone(in.Mean), slices.Clone(in.Deviation)
 	}
 	for i := range c.Layers {
 		l := &c.Layers[i]

@@ -132,6 +132,9 @@ func (info *Info) input(in *Input) error {
 	case whole && (in.Scale != 1 || in.Shift != 0):
 		return fail("scale 1 and shift 0, being of whole numbers", "it has %g and %g", in.Scale, in.Shift)
 	}
+	if needs := in.normalized(); needs != "" {
+		return fail(needs, "it has %d and %d", len(in.Mean), len(in.Deviation))
+	}
 	info.Shapes[in.Name], info.DTypes[in.Name] = in.Shape, in.DType
 	return nil
 }

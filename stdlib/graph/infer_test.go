@@ -181,6 +181,12 @@ func TestInferErrors(t *testing.T) {
 		{bad(func(g *Graph) { g.Inputs[0].Scale = 0 }), `input "x" needs a scale other than 0, but it has 0`},
 		{bad(func(g *Graph) { g.Inputs[0].Scale = math.Inf(1) }), `needs a scale other than 0, but it has +Inf`},
 		{bad(func(g *Graph) { g.Inputs[0].Shift = math.NaN() }), `needs a finite shift, but it has NaN`},
+		{bad(func(g *Graph) { g.Inputs[0].Mean = []float64{1} }), `needs a mean and a deviation for each element of its last axis, but it has 1 and 0`},
+		{bad(func(g *Graph) { g.Inputs[0].Mean, g.Inputs[0].Deviation = make([]float64, 4), make([]float64, 4) }), `needs deviations above 0`},
+		{bad(func(g *Graph) {
+			g.Inputs[0].Mean, g.Inputs[0].Deviation = make([]float64, 4), []float64{1, 1, math.Inf(1), 1}
+		}), `needs finite means and deviations`},
+		{bad(func(g *Graph) { g.Inputs[0].Mean, g.Inputs[0].Scale = []float64{}, 2 }), `having means and deviations`},
 		{bad(func(g *Graph) { g.Layers[0].Quant = "int4" }), `needs a known quantisation, but it has "int4"`},
 		{bad(func(g *Graph) { g.Layers[0].Store = F32 }), `needs parameters stored as F16 or BF16, or as they are, but it has "F32"`},
 		{bad(func(g *Graph) { g.Layers[0] = layer("flatten", "a", "inputs", "x"); g.Layers[0].Quant = DynamicInt8 }), `layer "flatten" "a" needs no quantisation`},

@@ -176,10 +176,14 @@ func FuzzRead(f *testing.F) {
 	for _, s := range []string{"a O\nb B-A\n\nc I-A\n", four, "-DOCSTART- x\n\na O\n", "a S-A\n", "\xff O\n"} {
 		f.Add(s)
 	}
+	var plans []*shardtest.Plan
+	for _, attrs := range []string{"output_scheme = \"bioes\"\n", "scheme = \"bioes\"\noutput_scheme = \"iob1\"\n", "scheme = \"none\"\nsplit {\n train = 0.5\n test = 0.5\n group = \"document\"\n}\n"} {
+		plans = append(plans, shardtest.Prepare(f, Kind, "dataset \"conll\" \"a\" {\n files = [\"a.conll\"]\n"+attrs+"}\n"))
+	}
 	f.Fuzz(func(t *testing.T, s string) {
-		for _, attrs := range []string{"output_scheme = \"bioes\"\n", "scheme = \"bioes\"\noutput_scheme = \"iob1\"\n", "scheme = \"none\"\nsplit {\n train = 0.5\n test = 0.5\n group = \"document\"\n}\n"} {
-			r, err := build(t, attrs, s)
-			if err != nil {
+		for _, p := range plans {
+			r := p.Check(t, map[string][]byte{"a.conll": []byte(s)})
+			if r == nil {
 				continue
 			}
 			for _, split := range r.M.Splits {

@@ -209,11 +209,8 @@ func FuzzRead(f *testing.F) {
 	f.Add(zip(images), labels)
 	f.Add(file(0x0e, []uint32{1, 1}, seq(8)...), file(0x0d, []uint32{1}, 0, 0, 0, 0))
 	f.Add(file(8, []uint32{1 << 31, 1 << 24}), labels)
+	p := shardtest.Prepare(f, Kind, spec+"}\n")
 	f.Fuzz(func(t *testing.T, images, labels []byte) {
-		r, err := build(t, "", images, labels)
-		if err != nil {
-			return
-		}
-		r.Read(t, "train")
+		p.Check(t, map[string][]byte{"images": images, "labels": labels})
 	})
 }

@@ -184,11 +184,13 @@ func FuzzRead(f *testing.F) {
 	for _, s := range []string{`{"t":"a","n":1,"y":"u"}`, `{"t":{"t":1}}`, "{\"t\":\"\xff\",\"n\":true,\"y\":2}\n{\"t\":\"\",\"n\":0,\"y\":1}", "\x1f\x8b", "\ufeff{}", "{\"t.u\":null,\"t\":{\"u\":\"x\"}}"} {
 		f.Add(s)
 	}
+	var plans []*shardtest.Plan
+	for _, attrs := range []string{"text = [\"t\"]\nfeatures = [\"n\"]\nlabel = \"y\"\n", "text = [\"t.u\"]\nmissing = \"skip\"\n"} {
+		plans = append(plans, shardtest.Prepare(f, Kind, "dataset \"jsonl\" \"a\" {\n files = [\"a.jsonl\"]\n"+attrs+"}\n"))
+	}
 	f.Fuzz(func(t *testing.T, s string) {
-		for _, attrs := range []string{"text = [\"t\"]\nfeatures = [\"n\"]\nlabel = \"y\"\n", "text = [\"t.u\"]\nmissing = \"skip\"\n"} {
-			if r, err := build(t, attrs, s); err == nil {
-				r.Read(t, "train")
-			}
+		for _, p := range plans {
+			p.Check(t, map[string][]byte{"a.jsonl": []byte(s)})
 		}
 	})
 }

@@ -200,14 +200,16 @@ func FuzzRead(f *testing.F) {
 	f.Add(npy("{'descr': '|u1', 'fortran_order': True, 'shape': (2,2), }", 1, 2, 3, 4), false)
 	f.Add(npy("{'descr': '<U1', 'fortran_order': True, 'shape': (1,), }", 1, 2, 3, 4), false)
 	f.Add(fixture(f, "stored.npz"), true)
+	var plans []*shardtest.Plan
+	for _, attrs := range []string{"", "label = \"x\"\n"} {
+		plans = append(plans, shardtest.Prepare(f, Kind, "dataset \"npz\" \"a\" {\n files = [\"a.npz\"]\n features = \"x\"\n"+attrs+"}\n"))
+	}
 	f.Fuzz(func(t *testing.T, b []byte, whole bool) {
 		if !whole {
 			b = one(b)
 		}
-		for _, attrs := range []string{"features = \"x\"\n", "features = \"x\"\nlabel = \"x\"\n"} {
-			if r, err := build(t, attrs, b); err == nil {
-				r.Read(t, "train")
-			}
+		for _, p := range plans {
+			p.Check(t, map[string][]byte{"a.npz": b})
 		}
 	})
 }

@@ -167,11 +167,13 @@ func FuzzRead(f *testing.F) {
 	for _, name := range []string{"odd", "empty", "zstd"} {
 		f.Add(fixture(f, name))
 	}
+	var plans []*shardtest.Plan
+	for _, attrs := range []string{"features = [\"ok\"]\ntext = [\"bin\"]\n", "features = [\"x\"]\nlabel = \"y\"\nmissing = \"skip\"\n", "features = [\"f64\"]\ntext = [\"s\"]\n"} {
+		plans = append(plans, shardtest.Prepare(f, Kind, "dataset \"parquet\" \"a\" {\n files = [\"a.parquet\"]\n"+attrs+"}\n"))
+	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		for _, attrs := range []string{"features = [\"ok\"]\ntext = [\"bin\"]\n", "features = [\"x\"]\nlabel = \"y\"\nmissing = \"skip\"\n", "features = [\"f64\"]\ntext = [\"s\"]\n"} {
-			if r, err := build(t, attrs, b); err == nil {
-				r.Read(t, "train")
-			}
+		for _, p := range plans {
+			p.Check(t, map[string][]byte{"a.parquet": []byte(b)})
 		}
 	})
 }

@@ -73,11 +73,13 @@ func FuzzRead(f *testing.F) {
 	for _, s := range []string{"a\nb", "\n\n", "\ufeff\xff\r\n", "a\tb\n\tc", "\x1f\x8b\x08"} {
 		f.Add(s)
 	}
+	var plans []*shardtest.Plan
+	for _, attrs := range []string{"", "unit = \"paragraph\"\nskip_empty = false\n", "label_delimiter = \"\\t\"\n"} {
+		plans = append(plans, shardtest.Prepare(f, Kind, "dataset \"text\" \"a\" {\n files = [\"a.txt\"]\n"+attrs+"}\n"))
+	}
 	f.Fuzz(func(t *testing.T, s string) {
-		for _, attrs := range []string{"", "unit = \"paragraph\"\nskip_empty = false\n", "label_delimiter = \"\\t\"\n"} {
-			if r, err := build(t, attrs, s); err == nil {
-				r.Read(t, "train")
-			}
+		for _, p := range plans {
+			p.Check(t, map[string][]byte{"a.txt": []byte(s)})
 		}
 	})
 }

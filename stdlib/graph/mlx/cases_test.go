@@ -60,6 +60,8 @@ func samples(t testing.TB) []sample {
 	add("mlp", 33, []int{64}, mlp()...)
 	add("one row", 1, []int{64}, mlp()...)
 	add("no bias", 7, []int{5}, dense("a", 3, "use_bias", false))
+	all = append(all, fill(t, "normalized", 6, &graph.Graph{Inputs: []graph.Input{{Name: "x", Shape: []int{4, 3}, DType: graph.F32, Scale: 1, Mean: []float64{0.5, -2, 1000}, Deviation: []float64{1, 0.25, 0.1}}},
+		Layers: []graph.Layer{layer("activation", "a", "function", "linear")}}))
 	for _, f := range graph.Activations {
 		add("activation "+f, 7, []int{3, 5}, layer("activation", "f", "function", f))
 	}

@@ -55,6 +55,9 @@ func (l *Lowering) Forward(inputs map[string]*Node) []*Node {
 		if in.Shift != 0 {
 			x = AddScalar(x, in.Shift)
 		}
+		if mean, deviation := in.Normalization(); mean != nil {
+			x = Div(Sub(x, row(Const(x.Graph(), mean), x)), row(Const(x.Graph(), deviation), x))
+		}
 		l.nodes[in.Name] = x
 	}
 	for i := range l.Graph.Layers {

@@ -68,6 +68,10 @@ func samples(t testing.TB) []sample {
 	}
 	add("mlp", []int{64}, []string{"Gemm", "Relu", "Gelu"}, mlp()...)
 	add("wide", []int{700}, []string{"MatMul", "BatchNormalization"}, dense("a", 33, "use_bias", false), layer("batch_norm", "n", "epsilon", 1e-3), dense("b", 1))
+	normal := &graph.Graph{Inputs: []graph.Input{{Name: "x", Shape: []int{4, 3}, DType: graph.F32, Scale: 1, Mean: []float64{0.5, -2, 1000}, Deviation: []float64{1, 0.25, 0.1}}},
+		Layers: []graph.Layer{layer("flatten", "a"), dense("b", 3)}}
+	normal.Connect()
+	all = append(all, finish(t, r, "normalized", normal, []string{"Sub", "Div"}))
 	for _, f := range graph.Activations {
 		add("activation_"+f, []int{3, 5}, nil, layer("activation", "f", "function", f))
 	}

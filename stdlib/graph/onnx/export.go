@@ -170,5 +170,9 @@ func (e *exporter) input(in graph.Input) {
 	if in.Shift != 0 {
 		v = e.node("Add", in.Name+"/shifted", []string{v, e.floats(in.Name+"/shift", []float32{float32(in.Shift)})})
 	}
+	if mean, deviation := in.Normalization(); mean != nil {
+		v = e.node("Sub", in.Name+"/centred", []string{v, e.floats(in.Name+"/mean", mean, len(mean))})
+		v = e.node("Div", in.Name+"/normalized", []string{v, e.floats(in.Name+"/deviation", deviation, len(deviation))})
+	}
 	e.held[in.Name] = held{value: v, layout: last}
 }

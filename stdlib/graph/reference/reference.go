@@ -33,7 +33,7 @@ func Forward(m *bundle.Model, rows int, inputs map[string][]float32) ([][]float3
 		if len(x) != rows*graph.Size(in.Shape) {
 			return nil, fmt.Errorf("input %q needs %d rows of %v, but has %d numbers", in.Name, rows, in.Shape, len(x))
 		}
-		p.values[in.Name] = affine(x, float32(in.Scale), float32(in.Shift))
+		p.values[in.Name] = normalized(affine(x, float32(in.Scale), float32(in.Shift)), &in)
 	}
 	for i := range m.Graph.Layers {
 		l := &m.Graph.Layers[i]
@@ -100,6 +100,19 @@ func (p *pass) last(name string) int {
 
 func (p *pass) param(l *graph.Layer, name string) []float32 {
 	return p.model.Params[l.Name][name].Float32s()
+}
+
+// normalized is (x - mean) / deviation, by the place on the last axis.
+func normalized(x []float32, in *graph.Input) []float32 {
+	mean, deviation := in.Normalization()
+	if mean == nil {
+		return x
+	}
+	y := make([]float32, len(x))
+	for i, v := range x {
+		y[i] = float32(v-mean[i%len(mean)]) / deviation[i%len(mean)]
+	}
+	return y
 }
 
 func affine(x []float32, scale, shift float32) []float32 {

@@ -23,7 +23,7 @@ var Kind = &executor.Kind{
 		Outputs: []planner.Output{{Name: "graph", Type: "graph", MediaType: graph.MediaType}},
 		Lower:   lowerBlock,
 	},
-	Runs: map[string]executor.Run{"": {Func: run, InProcess: true}},
+	Runs: map[string]executor.Run{"": {Func: run, InProcess: true}, "statistics": {Func: statistics}},
 }
 
 // lowerBlock checks shapes at once, and hands the graph itself to the action as its parameter.
@@ -38,8 +38,16 @@ func lowerBlock(l *planner.Lowering) hcl.Diagnostics {
 		l.Errorf(at, "bad-graph", "Layers do not fit", "%v.", err)
 		return l.Diagnostics()
 	}
-	params := map[string]any{"input": l.Attr("input"), "layer": l.Attr("layer")}
-	a := l.Emit("", planner.Action{Params: params, Outputs: []planner.OutputDecl{{Name: "graph", MediaType: graph.MediaType}}})
+	statistics, ok := lowerStatistics(l)
+	if !ok {
+		return l.Diagnostics()
+	}
+	params := map[string]any{"input": plainInputs(l), "layer": l.Attr("layer")}
+	suffix := ""
+	if statistics != nil {
+		suffix = "graph"
+	}
+	a := l.Emit(suffix, planner.Action{Params: params, Inputs: statistics, Outputs: []planner.OutputDecl{{Name: "graph", MediaType: graph.MediaType}}})
 	l.Bind("graph", a, "graph")
 	l.Provide("graph", g)
 	return l.Diagnostics()
@@ -119,6 +127,9 @@ func run(_ context.Context, job *executor.Job) error {
 	inputs, _ := job.Params["input"].([]any)
 	layers, _ := job.Params["layer"].([]any)
 	g, _ := build(inputs, layers)
+	if err := normalize(job, g); err != nil {
+		return err
+	}
 	info, err := infer(g)
 	if err != nil {
 		return err

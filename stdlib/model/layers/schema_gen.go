@@ -11,6 +11,7 @@ var Schema = &schema.Kind{Family: "model", Type: "layers", Version: 1, Doc: "An 
 		{Name: "shape", Required: true, Type: &schema.Type{Op: schema.List, Doc: "Size of each dimension but the batch.", MinItems: 1, Elem: &schema.Type{Op: schema.Int, Min: &schema.Bound{Value: 1, Exclusive: false}}}},
 		{Name: "scale", Default: int64(1), Type: &schema.Type{Op: schema.Number, Doc: "The model sees x * scale + shift."}},
 		{Name: "shift", Default: int64(0), Type: &schema.Type{Op: schema.Number}},
+		{Name: "normalize", Type: &schema.Type{Op: schema.Ref, Doc: "Dataset by whose train split the input is normalised: the model sees (x - mean) / deviation, with mean and deviation of each element of the last axis (a feature, or the channel of an image). They become part of the model, and of what is exported.", RefTypes: []string{"data"}}},
 	}}}},
 	{Name: "layer", Required: true, Type: &schema.Type{Op: schema.List, Doc: "Layers in order; the last is the model's output. Images are [height, width, channels], lines [length, channels].", MinItems: 1, Labels: []string{"type", "name"}, Elem: &schema.Type{Op: schema.Union, Tag: "type", Alts: []*schema.Type{
 		&schema.Type{Op: schema.Struct, Fields: []schema.Field{

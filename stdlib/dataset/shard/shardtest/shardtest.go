@@ -48,6 +48,20 @@ func Build(t testing.TB, kind *executor.Kind, spec string, files map[string][]by
 // In builds the one block of the specs of a directory.
 func In(t testing.TB, kind *executor.Kind, dir string) (*Result, error) {
 	t.Helper()
+	p, err := plan(kind, dir)
+	if err != nil {
+		return nil, err
+	}
+	return p.build(t, dir)
+}
+
+// Plan is a block that was lowered and can be built over other files again and again.
+type Plan struct {
+	kind    *executor.Kind
+	actions []*planner.Action
+}
+
+func plan(kind *executor.Kind, dir string) (*Plan, error) {
 	table := planner.NewTable(&kind.Kind)
 	parsed, diags := lang.Load(context.Background(), lang.Request{Dir: dir, Kinds: table})
 	if diags.HasErrors() {
@@ -57,10 +71,47 @@ func In(t testing.TB, kind *executor.Kind, dir string) (*Result, error) {
 	if diags.HasErrors() {
 		return nil, diags
 	}
+	return &Plan{kind, graph.Actions}, nil
+}
+
+// Prepare lowers the one block of an HCL spec.
+func Prepare(t testing.TB, kind *executor.Kind, spec string) *Plan {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "a.mbuild.hcl"), []byte(spec), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	p, err := plan(kind, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// Check builds over files, and reads back every split of what comes out; nil when the files are refused.
+func (p *Plan) Check(t testing.TB, files map[string][]byte) *Result {
+	t.Helper()
+	dir := t.TempDir()
+	for name, b := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), b, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r, err := p.build(t, dir)
+	if err != nil {
+		return nil
+	}
+	for _, s := range r.M.Splits {
+		r.Read(t, s.Name)
+	}
+	return r
+}
+
+func (p *Plan) build(t testing.TB, dir string) (*Result, error) {
 	r := &Result{}
 	made := map[*planner.Action]map[string]string{}
-	for _, a := range graph.Actions {
-		out, log, metrics, err := run(t, kind, dir, a, made)
+	for _, a := range p.actions {
+		out, log, metrics, err := run(t, p.kind, dir, a, made)
 		r.Log += log
 		if err != nil {
 			return r, err
