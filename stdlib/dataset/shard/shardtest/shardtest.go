@@ -7,6 +7,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"testing"
@@ -164,11 +165,16 @@ func key(t testing.TB, dir string, a *planner.Action) string {
 	h.Write(enc)
 	for _, in := range a.Inputs {
 		if in.Source.Action == nil {
-			b, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(in.Source.File)))
+			fmt.Fprintf(h, "%s\n", in.Name)
+			f, err := os.Open(filepath.Join(dir, filepath.FromSlash(in.Source.File)))
 			if err != nil {
 				t.Fatal(err)
 			}
-			fmt.Fprintf(h, "%s %x\n", in.Name, sha256.Sum256(b))
+			_, err = io.Copy(h, f)
+			f.Close()
+			if err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 	return fmt.Sprintf("%x", h.Sum(nil))
