@@ -336,9 +336,7 @@ func decode(b []byte) (*Run, error) {
 	}
 	r.Damaged = !whole || failed != nil
 	if r.End == nil {
-		for _, a := range sortedByStart(running) {
-			r.Actions = append(r.Actions, a)
-		}
+		r.Actions = append(r.Actions, sortedByStart(running)...)
 	}
 	return r, nil
 }
