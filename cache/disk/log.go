@@ -294,6 +294,11 @@ var peeks = sync.Pool{New: func() any { return new([peekSize]byte) }}
 
 // locate looks a sum up in what was read: a blob, a result or a use. The caller holds mu, for reading at least; an error says that the index is of no use.
 func (s *Store) locate(d cache.Digest, kind byte, buf []byte) (f found, ok bool, err error) {
+	defer func() {
+		if err != nil {
+			f, ok = found{}, false // it may have been half way when it touched what is not there
+		}
+	}()
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true)) // guarded, without a closure on the way of every lookup
 	defer catchFault(&err)
 	p := prefix(d.Bytes(), kind)
