@@ -108,6 +108,7 @@ func (a *app) approve(w *work, given bool) error {
 // run executes the plan and prints what happens.
 func (a *app) run(ctx context.Context, w *work, f planFlags, opts executor.Options, force bool, trace string) error {
 	pool := worker.NewPool()
+	pool.Environment = w.backends.environment
 	defer pool.Close()
 	if opts.Jobs <= 0 {
 		opts.Jobs = runtime.GOMAXPROCS(0)

@@ -102,6 +102,7 @@ func (a *app) verify(ctx context.Context, w *work, targets []string, share float
 		return err
 	}
 	pool := worker.NewPool()
+	pool.Environment = w.backends.environment
 	defer pool.Close()
 	res, diags := executor.Apply(ctx, plan, executor.Options{Kinds: a.kinds, Store: over, Runner: pool, Scratch: top.Scratch(), Jobs: jobs, KeepGoing: true})
 	if res.Interrupted {
