@@ -9,11 +9,11 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 
 	"mbuild.dev/mbuild/executor"
-	"mbuild.dev/mbuild/executor/mlx"
 	"mbuild.dev/mbuild/lang/value"
 )
 
@@ -48,7 +48,7 @@ func self(arg string) *exec.Cmd {
 // process is one worker and what the parent knows of its memory.
 type process struct {
 	cmd     *exec.Cmd
-	backend string // the one whose environment it has
+	special []string // what its environment has beside that of all workers
 	in      io.WriteCloser
 	out     *bufio.Reader
 	stderr  *tail
@@ -100,13 +100,17 @@ func (p *Pool) remember(w *process, id int, digests map[string]string) {
 	}
 }
 
-// acquire takes an idle worker of the job's backend, preferably the one that made one of the job's inputs.
+// acquire takes an idle worker with the environment that the job's backend needs, preferably the one that made one of the job's inputs.
 func (p *Pool) acquire(job *executor.Job) (*process, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	var special []string
+	if p.Environment != nil {
+		special = p.Environment(job.Backend)
+	}
 	best, made := -1, false
 	for i, w := range p.idle {
-		if w.backend != job.Backend {
+		if !slices.Equal(w.special, special) {
 			continue
 		}
 		if !made {
@@ -124,11 +128,8 @@ func (p *Pool) acquire(job *executor.Job) (*process, error) {
 		return w, nil
 	}
 	cmd := p.command()
-	cmd.Env = environment()
-	if p.Environment != nil {
-		cmd.Env = append(cmd.Env, p.Environment(job.Backend)...)
-	}
-	return start(cmd, job.Backend)
+	cmd.Env = append(environment(), special...)
+	return start(cmd, special)
 }
 
 func (p *Pool) release(w *process) {
@@ -148,8 +149,8 @@ func (p *Pool) Close() {
 	}
 }
 
-func start(cmd *exec.Cmd, backend string) (*process, error) {
-	w := &process{cmd: cmd, backend: backend, stderr: &tail{}, made: map[string]string{}}
+func start(cmd *exec.Cmd, special []string) (*process, error) {
+	w := &process{cmd: cmd, special: special, stderr: &tail{}, made: map[string]string{}}
 	cmd.Stderr = w.stderr
 	isolate(cmd)
 	var err error
@@ -248,8 +249,8 @@ func (w *process) epitaph(err error, job *executor.Job) error {
 	switch {
 	case errors.As(end, &exit) && strings.Contains(w.stderr.String(), "fatal error: runtime: out of memory"), errors.As(end, &exit) && strings.Contains(w.stderr.String(), "fatal error: out of memory"):
 		return memoryFailure(job, 0, "its worker died: "+describe(exit))
-	case errors.As(end, &exit) && w.backend != mlx.Go:
-		return fmt.Errorf("its worker died: %s. It used backend %s, whose plugin may end the process it is in: mbuild backend list asks the plugin, and -backend go does without", describe(exit), w.backend)
+	case errors.As(end, &exit) && len(w.special) > 0:
+		return fmt.Errorf("its worker died: %s. It used backend %s, whose plugin may end the process it is in: mbuild backend list asks the plugin, and -backend go does without", describe(exit), job.Backend)
 	case errors.As(end, &exit):
 		return fmt.Errorf("its worker died: %s", describe(exit))
 	case end == nil:
