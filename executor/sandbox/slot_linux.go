@@ -131,7 +131,7 @@ func (s *slot) launch() error {
 	}
 	s.cmd = exec.Command(exe)
 	s.cmd.Args = []string{"mbuild", Arg}
-	s.cmd.Env = []string{"GOGC=off", "GOMEMLIMIT=64MiB", "GOMAXPROCS=2"}
+	s.cmd.Env = []string{"GOGC=100", "GOMAXPROCS=2"}
 	s.cmd.Stderr = &s.stderr
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if s.mode == Private {
