@@ -10,6 +10,7 @@
 //	format            "mbuild store 2\n"; a program that does not know the number refuses the store
 //	log               append-only records: small blobs, results, and notes about large blobs
 //	index             where the records are; may be missing, or behind
+//	losses            a byte for each tombstone that the log got
 //	blobs/ab/<hex>    one read-only file for each blob of 64 KiB or more, named by its SHA-256
 //	tmp/live-<n>      locked by a process as long as it lives; tmp/live-<n>.d is its own, and a leftover when it does not live
 //	leases/lease-<n>  likewise; what the process has in use (lease.go)

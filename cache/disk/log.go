@@ -128,6 +128,7 @@ type batch struct {
 	bytes []byte
 	marks []mark
 	hour  uint32
+	loses bool // something is marked lost
 }
 
 type mark struct {
@@ -137,12 +138,13 @@ type mark struct {
 
 func (b *batch) add(r record) {
 	r.hour = b.hour
+	b.loses = b.loses || r.kind == recordLost
 	b.marks = append(b.marks, mark{prefix(r.digest.Bytes(), r.kind), len(b.bytes)})
 	b.bytes = r.seal(b.bytes)
 }
 
 func (b *batch) reset(now time.Time) {
-	b.bytes, b.marks, b.hour = b.bytes[:0], b.marks[:0], hourOf(now)
+	b.bytes, b.marks, b.hour, b.loses = b.bytes[:0], b.marks[:0], hourOf(now), false
 }
 
 // maxBehind is how much of what others have appended may be unread while this process appends.
@@ -179,6 +181,11 @@ func (s *Store) append(build func(b *batch)) error {
 
 // write writes the batch at the end of the log, which is locked. The caller holds mu.
 func (s *Store) write(at int64) error {
+	if s.out.loses {
+		if err := s.countLoss(); err != nil {
+			return fmt.Errorf("counting a loss: %w", wrap(err))
+		}
+	}
 	if _, err := s.log.Write(s.out.bytes); err != nil {
 		return fmt.Errorf("appending to the log: %w", wrap(err))
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -13,7 +14,7 @@ import (
 )
 
 // Witness says when a store was seen to hold all bytes of some outputs, so that Holds can tell without reading the log again
-// that nothing has been lost since: the log only grows, and says when something is lost.
+// that nothing has been lost since: the log only grows, and losses are counted.
 type Witness struct {
 	Dir     string        `json:"dir"`
 	Boot    uint64        `json:"boot"` // of the machine: after a power loss one looks again
@@ -21,6 +22,7 @@ type Witness struct {
 	ModTime int64         `json:"mtime"`
 	End     int64         `json:"end"`  // of the log
 	Tail    []byte        `json:"tail"` // the log's last bytes before End: another log at its place has others
+	Losses  int64         `json:"losses"`
 	Files   []WitnessFile `json:"files"`
 }
 
@@ -38,7 +40,13 @@ const tailSize = 256
 // must hold; an error when not all are there.
 func (s *Store) Witness(ctx context.Context, before *Witness, outputs []cache.Output) (*Witness, error) {
 	w := &Witness{Dir: s.dir, Boot: s.fs.Boot()}
+	if err := s.countLosses(w); err != nil {
+		return nil, err
+	}
 	if before != nil {
+		if before.Losses != w.Losses {
+			return nil, errors.New("something has been lost")
+		}
 		w.Files = before.Files
 	}
 	files := make(map[string]bool, len(w.Files))
@@ -81,11 +89,42 @@ func (s *Store) Witness(ctx context.Context, before *Witness, outputs []cache.Ou
 		return nil, err
 	}
 	w.Inode, w.ModTime, w.End = info.Inode, info.ModTime, s.end
-	if info.Size != s.end || before != nil && (info.Inode != before.Inode || !grewSoundly(s.log, before.End, s.end)) {
+	if info.Size != s.end || before != nil && info.Inode != before.Inode {
 		return nil, errors.New("the log is not as it was, or is growing")
 	}
 	w.Tail, err = readTail(s.log, w.End)
 	return w, err
+}
+
+// countLosses notes how much was lost until now, with all of it read: under the log's lock, for so it is written.
+func (s *Store) countLosses(w *Witness) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, err := s.lockLog(); err != nil {
+		return err
+	}
+	defer s.log.Unlock()
+	w.Losses = losses(s.fs, s.dir)
+	return s.readOn()
+}
+
+// The file "losses" has a byte for each time that something was marked lost.
+func losses(fsys vfs.FS, dir string) int64 {
+	info, err := fsys.Stat(filepath.Join(dir, "losses"))
+	if err != nil {
+		return 0
+	}
+	return info.Size
+}
+
+// countLoss says that what follows in the log marks something lost. The caller holds mu, and the lock of the log.
+func (s *Store) countLoss() error {
+	f, err := s.fs.OpenFile(s.path("losses"), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write([]byte{'.'})
+	return errors.Join(err, f.Close())
 }
 
 func readTail(log io.ReaderAt, end int64) ([]byte, error) {
@@ -112,7 +151,7 @@ func Holds(fsys vfs.FS, w *Witness) bool {
 		return false
 	}
 	tail, err := readTail(log, w.End)
-	if err != nil || string(tail) != string(w.Tail) || !grewSoundly(log, w.End, info.Size) {
+	if err != nil || string(tail) != string(w.Tail) || losses(fsys, w.Dir) != w.Losses {
 		return false
 	}
 	for _, f := range w.Files {
@@ -120,28 +159,6 @@ func Holds(fsys vfs.FS, w *Witness) bool {
 		if err != nil || info.Size != f.Size || info.ModTime != f.ModTime || info.Inode != f.Inode {
 			return false
 		}
-	}
-	return true
-}
-
-// maxGrowth is how much of a log is looked through for losses; beyond it the store is opened as ever.
-const maxGrowth = 16 << 20
-
-// grewSoundly reports that what was appended to a log since is whole, and says of nothing that it is lost.
-func grewSoundly(log io.ReaderAt, from, to int64) bool {
-	if to-from > maxGrowth {
-		return false
-	}
-	b := make([]byte, to-from)
-	if _, err := log.ReadAt(b, from); err != nil && !errors.Is(err, io.EOF) {
-		return false
-	}
-	for len(b) > 0 {
-		r, n := parse(b)
-		if n == 0 || r.kind == recordLost {
-			return false
-		}
-		b = b[n:]
 	}
 	return true
 }

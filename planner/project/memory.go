@@ -21,7 +21,7 @@ import (
 // takes a microsecond. Blocks go by their number in the spec (the position of their address among all), actions by their number in
 // the graph. Numbers in the file are little-endian:
 //
-//	"mbuild memory 1\n"
+//	"mbuild memory 2\n"
 //	CRC-32C of the rest
 //	sizes (4 bytes each): meta, blocks, actions, edges, addresses, slots, files, readers, paths
 //	meta: JSON (Meta)
@@ -64,7 +64,7 @@ type columns struct {
 }
 
 const (
-	memoryMagic = "mbuild memory 1\n"
+	memoryMagic = "mbuild memory 2\n"
 	memoryFile  = "memory"
 	sizeCount   = 9
 	keySize     = 36
