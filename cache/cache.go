@@ -81,8 +81,9 @@ type Materializer interface {
 
 // Locker is a store that lets one process at a time work on a key.
 type Locker interface {
-	// Lock waits until no other process holds the key. It survives no process: the lock of a dead one is free.
-	Lock(ctx context.Context, key ActionKey) (unlock func(), err error)
+	// Lock waits until no other process holds the key. It survives no process: the lock of a dead one is free. When it has to
+	// wait, it calls waits once, with who holds the key, in words; "" when that cannot be told.
+	Lock(ctx context.Context, key ActionKey, waits func(holder string)) (unlock func(), err error)
 }
 
 // Keeper is a store that collects garbage, and keeps away from it what a process has said to use.

@@ -16,6 +16,7 @@ type Event struct {
 	Started    *Started
 	Progress   *Progress
 	Retry      *Retry
+	Waits      *Waits
 	Finished   *Finished
 	Gate       *GateResult
 	Artifact   *ArtifactResult
@@ -41,6 +42,11 @@ type Retry struct {
 	Retries int     // how many the block allows
 	Why     string  // what went wrong, in a line
 	Pause   float64 // seconds
+}
+
+// Waits says that another process does the same action at this moment, and that its result is waited for.
+type Waits struct {
+	For string // who, in words; "" when that cannot be told
 }
 
 // Finished says how an action ended.

@@ -59,18 +59,18 @@ func (m *machine) executeOne(n *node) outcome {
 	return o
 }
 
-// lock makes sure that no other process runs the same action. Actions in the process are too short to be worth it.
+// lock makes sure that no other process runs the same action.
 func (m *machine) lock(n *node) (unlock func(), err error) {
 	l, ok := m.opts.Store.(cache.Locker)
-	if !ok || n.run.InProcess {
+	if !ok {
 		return func() {}, nil
 	}
-	return l.Lock(m.ctx, n.key)
+	return l.Lock(m.ctx, n.key, func(holder string) { m.note(n, Event{Waits: &Waits{For: holder}}) })
 }
 
 // perform runs the action unless another process has just done so.
 func (m *machine) perform(ctx context.Context, n *node) outcome {
-	if !n.force && !n.run.InProcess {
+	if !n.force {
 		if res := m.lookup(n); res != nil {
 			return outcome{node: n, result: res, cached: true}
 		}

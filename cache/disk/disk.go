@@ -51,6 +51,9 @@ type Store struct {
 	planning int                     // calls of Planning that are not done
 	scratch  scratch
 
+	work       string // for whom this process works, in words
+	introduced sync.Once
+
 	now func() time.Time
 }
 

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"math/rand"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -158,25 +160,30 @@ func TestFormat(t *testing.T) {
 func TestLock(t *testing.T) {
 	dir := t.TempDir()
 	a, b := open(t, dir), open(t, dir)
+	a.Identify("a test")
 	key := cache.KeyOf([]byte("k"))
-	unlock, err := a.Lock(ctx, key)
+	unlock, err := a.Lock(ctx, key, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, s := range []*Store{a, b} {
 		short, cancel := context.WithTimeout(ctx, 30*time.Millisecond)
-		if _, err := s.Lock(short, key); !errors.Is(err, context.DeadlineExceeded) {
+		var holders []string
+		if _, err := s.Lock(short, key, func(holder string) { holders = append(holders, holder) }); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("a second lock of the key: %v", err)
 		}
+		if want := fmt.Sprintf("process %d (a test)", os.Getpid()); s == b && !slices.Equal(holders, []string{want}) {
+			t.Errorf("waits for %q, not %q", holders, want)
+		}
 		cancel()
-		free, err := s.Lock(ctx, cache.KeyOf([]byte("other"+s.dir)))
+		free, err := s.Lock(ctx, cache.KeyOf([]byte("other"+s.dir)), nil)
 		if err != nil {
 			t.Error(err)
 		}
 		free()
 	}
 	unlock()
-	again, err := b.Lock(ctx, key)
+	again, err := b.Lock(ctx, key, func(string) { t.Error("waited for a key that is free") })
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -56,7 +56,7 @@ func stressStep(s *Store, r *rand.Rand) error {
 		return readNamed(s, name)
 	}
 	return underLease(s, func() error {
-		unlock, err := s.Lock(ctx, keyOf(name))
+		unlock, err := s.Lock(ctx, keyOf(name), nil)
 		if err != nil {
 			return err
 		}

@@ -17,5 +17,6 @@ func bootID() uint64 { return 0 }
 
 func (file) TryLock(int64, int64, bool) (bool, error) { return false, errors.ErrUnsupported }
 func (file) UnlockRange(int64, int64) error           { return errors.ErrUnsupported }
+func (file) LockedAt(int64) (from, n int64)           { return 0, 0 }
 
 func (system) Space(string) (int64, error) { return 0, nil }

@@ -41,6 +41,14 @@ func (f file) UnlockRange(at, n int64) error {
 	return os.NewSyscallError("fcntl", unix.FcntlFlock(f.Fd(), unix.F_OFD_SETLK, &unix.Flock_t{Type: unix.F_UNLCK, Start: at, Len: n}))
 }
 
+func (f file) LockedAt(at int64) (from, n int64) {
+	lock := unix.Flock_t{Type: unix.F_WRLCK, Start: at, Len: 1}
+	if err := unix.FcntlFlock(f.Fd(), unix.F_OFD_GETLK, &lock); err != nil || lock.Type == unix.F_UNLCK {
+		return 0, 0
+	}
+	return lock.Start, lock.Len
+}
+
 func (system) Space(name string) (int64, error) {
 	var st unix.Statfs_t
 	if err := unix.Statfs(name, &st); err != nil {

@@ -27,6 +27,7 @@ func (file) Lock() error                              { return nil }
 func (file) Unlock() error                            { return nil }
 func (file) TryLock(int64, int64, bool) (bool, error) { return false, errors.ErrUnsupported }
 func (file) UnlockRange(int64, int64) error           { return errors.ErrUnsupported }
+func (file) LockedAt(int64) (from, n int64)           { return 0, 0 }
 
 func (system) Space(string) (int64, error) { return 0, nil }
 

@@ -61,6 +61,9 @@ type File interface {
 	// independent.
 	TryLock(at, n int64, shared bool) (bool, error)
 	UnlockRange(at, n int64) error
+
+	// LockedAt says which range another open file has locked so that it covers an offset; n is 0 when none has, or that cannot be told.
+	LockedAt(at int64) (from, n int64)
 }
 
 // Info is what is known of a file without reading it.

@@ -529,6 +529,19 @@ func (h *handle) TryLock(at, n int64, shared bool) (bool, error) {
 	return true, nil
 }
 
+func (h *handle) LockedAt(at int64) (from, n int64) {
+	if h.begin("LockedAt", false) != nil {
+		return 0, 0
+	}
+	defer h.p.disk.mu.Unlock()
+	for _, r := range h.n.ranges {
+		if r.owner != h && r.at <= at && at < r.at+r.n {
+			return r.at, r.n
+		}
+	}
+	return 0, 0
+}
+
 func (h *handle) UnlockRange(at, n int64) error {
 	if err := h.begin("UnlockRange", false); err != nil {
 		return err

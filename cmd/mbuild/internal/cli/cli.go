@@ -57,6 +57,7 @@ type app struct {
 	varFiles []string
 	backend  string
 	args     []string  // as they were given, for the record
+	command  string    // which runs, as it is called
 	began    time.Time // when the process began
 	phases   []runs.Phase
 	env      func(string) (string, bool) // in place of the environment, where a plan file has it
@@ -129,6 +130,7 @@ func (a *app) root() *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
+	root.PersistentPreRun = func(cmd *cobra.Command, _ []string) { a.command = cmd.CommandPath() }
 	root.SetIn(a.stdin)
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)

@@ -104,7 +104,12 @@ func (a *app) openStore() (*disk.Store, error) {
 	if dir == "" {
 		return nil, errors.New("there is no cache directory for this user: set MBUILD_CACHE")
 	}
-	return disk.OpenOn(a.fs, dir)
+	s, err := disk.OpenOn(a.fs, dir)
+	if err == nil {
+		where, _ := filepath.Abs(a.dir)
+		s.Identify(a.command + " in " + where)
+	}
+	return s, err
 }
 
 // report prints diagnostics and returns errReported when there are errors.

@@ -225,6 +225,8 @@ type Event struct {
 	Attempt int    `json:"attempt,omitempty"` // action_retry: the one that failed, from 1
 	Retries int    `json:"retries,omitempty"`
 	Why     string `json:"why,omitempty"`
+
+	For string `json:"for,omitempty"` // action_waiting: who builds it now
 }
 
 // DiagnosticLine is a line of type diagnostic: a diagnostic with type and time.
@@ -273,6 +275,8 @@ func EventOf(e executor.Event) any {
 		out.Type, out.Step, out.Total, out.Metrics = "action_progress", &e.Progress.Step, &e.Progress.Total, e.Progress.Metrics
 	case e.Retry != nil:
 		out.Type, out.Attempt, out.Retries, out.Why = "action_retry", e.Retry.Attempt, e.Retry.Retries, e.Retry.Why
+	case e.Waits != nil:
+		out.Type, out.For = "action_waiting", e.Waits.For
 	case e.Finished != nil:
 		out.Type, out.Result, out.Key, out.Seconds = "action_finished", e.Finished.State.String(), key(e.Finished.Key), &e.Finished.Seconds
 	case e.Gate != nil:

@@ -1,6 +1,7 @@
 package view
 
 import (
+	"cmp"
 	"fmt"
 	"sort"
 	"strings"
@@ -79,6 +80,9 @@ func (l *Live) Event(e executor.Event) {
 	case e.Retry != nil:
 		l.clear()
 		fmt.Fprintf(l.v.out, "%s %s  attempt %d of %d: %s\n", l.v.paint(yellow, "again"), e.Step.Addr, e.Retry.Attempt, e.Retry.Retries+1, e.Retry.Why)
+	case e.Waits != nil:
+		l.clear()
+		fmt.Fprintf(l.v.out, "%s %s  for %s, which builds it now\n", l.v.paint(yellow, "waits"), e.Step.Addr, cmp.Or(e.Waits.For, "another process"))
 	case e.Finished != nil:
 		l.finished(e, b)
 	case e.Gate != nil:
