@@ -216,8 +216,10 @@ func (m *module) blockValue(b *Block) cty.Value {
 	for k, v := range b.attrs {
 		vals[k] = toCty(v)
 	}
+	addr := b.Addr.String()
+	m.addrs[addr] = b.Addr
 	for _, o := range m.req.Kinds.Outputs(b.Family, b.Type) {
-		vals[o.Name] = refValue(value.Ref{To: b.Addr.String() + "." + o.Name, Type: o.Type})
+		vals[o.Name] = refValue(value.Ref{To: addr + "." + o.Name, Type: o.Type})
 	}
 	return cty.ObjectVal(vals)
 }

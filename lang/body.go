@@ -36,7 +36,7 @@ func (m *module) evalBody(body *hclsyntax.Body, t *schema.Type, s scope, top boo
 
 // attribute evaluates an attribute to normal form; once for all instances of a block where it does not depend on them.
 func (m *module) attribute(name string, e hcl.Expression, s scope) (any, bool) {
-	if s.self == nil || len(s.local) == 0 || dependsOn(e, s.local) {
+	if s.self == nil || len(s.local) == 0 || m.dependsOn(e, s.local) {
 		return m.normal(name, e, s)
 	}
 	c, ok := s.self.constants[e]
@@ -51,8 +51,8 @@ func (m *module) attribute(name string, e hcl.Expression, s scope) (any, bool) {
 }
 
 // dependsOn reports that an expression names one of the locals.
-func dependsOn(e hcl.Expression, locals map[string]cty.Value) bool {
-	for _, t := range e.Variables() {
+func (l *loader) dependsOn(e hcl.Expression, locals map[string]cty.Value) bool {
+	for _, t := range l.variablesOf(e) {
 		if _, ok := locals[t.RootName()]; ok {
 			return true
 		}

@@ -60,9 +60,8 @@ type edge struct {
 
 func (e edge) place() hcl.Range { return e.from.RangeOf(e.at, false) }
 
-// checkEdges finds references to instances that do not exist, and cycles among blocks.
+// checkEdges links the blocks, and finds references to instances that do not exist, and cycles among blocks.
 func (l *loader) checkEdges() {
-	color := make(map[Addr]state, len(l.spec.Blocks))
 	var path []edge
 	var visit func(b *Block) bool
 	follow := func(e edge) bool {
@@ -71,8 +70,9 @@ func (l *loader) checkEdges() {
 			l.reportMissing(e)
 			return true
 		}
+		e.from.needs = append(e.from.needs, to)
 		path = append(path, e)
-		switch color[e.to] {
+		switch to.seen {
 		case busy:
 			l.reportRefCycle(path)
 			return false
@@ -85,7 +85,7 @@ func (l *loader) checkEdges() {
 		return true
 	}
 	visit = func(b *Block) bool {
-		color[b.Addr] = busy
+		b.seen = busy
 		for _, r := range b.Refs {
 			if !follow(edge{b, r.At, r.To}) {
 				return false
@@ -96,11 +96,11 @@ func (l *loader) checkEdges() {
 				return false
 			}
 		}
-		color[b.Addr] = done
+		b.seen = done
 		return true
 	}
 	for _, b := range l.spec.Blocks {
-		if color[b.Addr] == fresh && !visit(b) {
+		if b.seen == fresh && !visit(b) {
 			return
 		}
 	}

@@ -53,7 +53,8 @@ type declaration struct {
 	broken    bool      // has been reported: nothing that refers to it is
 	used      bool
 
-	constants map[hcl.Expression]constant // attributes that are the same in all instances
+	constants map[hcl.Expression]constant         // attributes that are the same in all instances
+	contexts  map[hcl.Expression]*hcl.EvalContext // what the others name of the module
 }
 
 // constant is an attribute in normal form.

@@ -43,17 +43,9 @@ func (m *module) eval(e hcl.Expression, s scope) (cty.Value, bool) {
 // evalMarked evaluates an expression; sensitive parts of the result are marked.
 func (m *module) evalMarked(e hcl.Expression, s scope) (cty.Value, bool) {
 	m.at(e.Range())
-	vars := m.variablesOf(e)
-	ctx := &hcl.EvalContext{Functions: m.functions}
-	if len(vars) > 0 {
-		ctx.Variables = make(map[string]cty.Value, len(vars))
-		tree := newTree()
-		for _, t := range vars {
-			if !m.resolve(t, s, tree) {
-				return cty.NilVal, false
-			}
-		}
-		tree.into(ctx.Variables)
+	ctx, ok := m.context(e, s)
+	if !ok {
+		return cty.NilVal, false
 	}
 	v, diags := e.Value(ctx)
 	for _, d := range diags {
@@ -67,6 +59,38 @@ func (m *module) evalMarked(e hcl.Expression, s scope) (cty.Value, bool) {
 		return cty.NilVal, false
 	}
 	return v, v.IsWhollyKnown()
+}
+
+// context has what an expression names: of the module, which is the same for all instances of a block, and of its own scope.
+func (m *module) context(e hcl.Expression, s scope) (ctx *hcl.EvalContext, ok bool) {
+	if s.self != nil {
+		ctx = s.self.contexts[e]
+	}
+	if ctx == nil {
+		ctx = &hcl.EvalContext{Functions: m.functions}
+		vars := m.variablesOf(e)
+		tree := newTree()
+		for _, t := range vars {
+			if _, own := s.local[t.RootName()]; !own && !m.resolve(t, s, tree) {
+				return nil, false
+			}
+		}
+		if len(vars) > 0 {
+			ctx.Variables = make(map[string]cty.Value, len(vars))
+			tree.into(ctx.Variables)
+		}
+		if s.self != nil && len(s.local) > 0 {
+			if s.self.contexts == nil {
+				s.self.contexts = map[hcl.Expression]*hcl.EvalContext{}
+			}
+			s.self.contexts[e] = ctx
+		}
+	}
+	if len(s.local) > 0 {
+		ctx = ctx.NewChild()
+		ctx.Variables = s.local
+	}
+	return ctx, true
 }
 
 // variablesOf is e.Variables(), which walks the expression, once for all instances of a block.
@@ -116,13 +140,9 @@ func (t *tree) object() cty.Value {
 	return cty.ObjectVal(m)
 }
 
-// resolve puts the value that a traversal begins with into the tree.
+// resolve puts the value that a traversal begins with, and that is not the scope's own, into the tree.
 func (m *module) resolve(t hcl.Traversal, s scope, into *tree) bool {
 	root := t.RootName()
-	if v, ok := s.local[root]; ok {
-		into.at(root).val = v
-		return true
-	}
 	switch root {
 	case "var":
 		return m.resolveVar(t, into)

@@ -60,6 +60,10 @@ type Block struct {
 	packed *packed // of a Spec from a cache
 	decl   func() hcl.Range
 	ranges func(path string, onKey bool) hcl.Range
+
+	// While it is loaded:
+	seen  state    // how far checkEdges is with it
+	needs []*Block // the blocks that it refers to, and depends on
 }
 
 // Attrs is the block's attributes in normal form, defaults filled in; references are value.Ref. It is not to be changed.

@@ -42,26 +42,24 @@ var ends = []string{"eval", "target", "step"}
 
 // warnBlocks warns of root blocks that no target, eval, step or output needs.
 func (l *loader) warnBlocks() {
-	needed := map[Addr]bool{}
-	var need func(a Addr)
-	need = func(a Addr) {
-		b := l.spec.Block(a)
-		if b == nil || needed[a] {
+	needed := make(map[*Block]bool, len(l.spec.Blocks))
+	bases := map[Addr]bool{} // of the needed: where one instance is, the others are a set to choose from
+	var need func(b *Block)
+	need = func(b *Block) {
+		if b == nil || needed[b] {
 			return
 		}
-		needed[a] = true
-		for _, r := range b.Refs {
-			need(r.To)
-		}
-		for _, d := range b.DependsOn {
-			need(d)
+		needed[b] = true
+		bases[b.Addr.Base()] = true
+		for _, n := range b.needs {
+			need(n)
 		}
 	}
 	found := false
 	for _, b := range l.spec.Blocks {
 		if slices.Contains(ends, b.Family) {
 			found = true
-			need(b.Addr)
+			need(b)
 		}
 	}
 	for _, o := range l.spec.Outputs {
@@ -69,7 +67,7 @@ func (l *loader) warnBlocks() {
 		l.collectRefs(out, o.Value, "")
 		for _, r := range out.Refs {
 			found = true
-			need(r.To)
+			need(l.spec.Block(r.To))
 		}
 	}
 	if !found {
@@ -77,21 +75,11 @@ func (l *loader) warnBlocks() {
 	}
 	warned := map[Addr]bool{}
 	for _, b := range l.spec.Blocks {
-		if base := b.Addr.Base(); !needed[b.Addr] && !warned[base] && b.Module == "" && !l.anyNeeded(needed, base) {
+		if base := b.Addr.Base(); !bases[base] && !warned[base] && b.Module == "" {
 			warned[base] = true
 			d := Errorf("unused", b.Addr, b.Decl(), "Unused block", "No target, eval, step or output needs %s. Remove it, add an output for it, or build it with -target.", base)
 			d.Severity = hcl.DiagWarning
 			l.report(d)
 		}
 	}
-}
-
-// anyNeeded reports that an instance of a block is needed: then the others are a set to choose from.
-func (l *loader) anyNeeded(needed map[Addr]bool, base Addr) bool {
-	for a := range needed {
-		if a.Base() == base {
-			return true
-		}
-	}
-	return false
 }
