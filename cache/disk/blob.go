@@ -48,7 +48,7 @@ func (s *Store) intact(ctx context.Context, d cache.Digest, whole found) bool {
 	}
 	_, n := parse(whole.bytes)
 	if n == 0 {
-		s.lose(d, whole.offset)
+		s.lose(d, whole)
 	}
 	return n > 0
 }
@@ -82,7 +82,7 @@ func (s *Store) sound(ctx context.Context, d cache.Digest, note found) bool {
 	r, n := parse(note.bytes)
 	info, err := s.fs.Stat(s.blobPath(d))
 	if n == 0 || err != nil && errors.Is(err, fs.ErrNotExist) || err == nil && info.Size != d.Size() {
-		s.lose(d, note.offset)
+		s.lose(d, note)
 		return false
 	}
 	if err != nil {
@@ -101,26 +101,49 @@ func (s *Store) sound(ctx context.Context, d cache.Digest, note found) bool {
 		return false
 	}
 	if got != d {
-		s.lose(d, note.offset)
+		s.lose(d, note)
 		return false
 	}
 	s.noteFile(d, info) // best effort: without it, it is hashed again next time
 	return true
 }
 
-// lose marks a blob as lost, and takes its file away, if what the log says of it is still what the caller looked at.
-func (s *Store) lose(d cache.Digest, offset int64) {
+// lose marks a blob as lost, and takes its file away, if what the log says of it is still what the caller looked at: a collection of
+// garbage may have taken it away meanwhile, which is no loss, and another process may have made it again. That is best effort:
+// without it the next reader finds out again.
+func (s *Store) lose(d cache.Digest, f found) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var buf [peekSize]byte
-	f, ok := s.findHeld(d, recordBlob, false, buf[:])
-	if !ok || f.offset != offset || s.readOnly {
+	if s.readOnly {
 		return
 	}
-	if f.kind() == recordFile {
+	at, err := s.lockLog()
+	if err != nil {
+		return
+	}
+	wrote := s.loseLocked(d, f, at)
+	s.log.Unlock()
+	if wrote {
+		s.wrote(at)
+	}
+}
+
+// loseLocked is lose with the log locked; at is where it ends.
+func (s *Store) loseLocked(d cache.Digest, f found, at int64) (wrote bool) {
+	if s.readOn() != nil || s.reloads != f.reloads {
+		return false
+	}
+	var buf [peekSize]byte
+	now, ok := s.findHeld(d, recordBlob, false, buf[:])
+	if !ok || now.offset != f.offset {
+		return false
+	}
+	if now.kind() == recordFile {
 		s.fs.Remove(s.blobPath(d))
 	}
-	s.append(func(out *batch) { out.add(record{kind: recordLost, digest: d}) }) // best effort: without it the next reader finds out again
+	s.out.reset(s.now())
+	s.out.add(record{kind: recordLost, digest: d})
+	return s.write(at) == nil
 }
 
 // Open implements cache.CAS.
@@ -129,7 +152,7 @@ func (s *Store) Open(_ context.Context, d cache.Digest) (io.ReadCloser, error) {
 	if !ok {
 		return nil, fmt.Errorf("blob %s: %w", d, cache.ErrNotFound)
 	}
-	lost := func() { s.lose(d, f.offset) }
+	lost := func() { s.lose(d, f) }
 	if f.kind() == recordBlob {
 		return cache.Verifying(io.NopCloser(bytes.NewReader(f.payload())), d, lost), nil
 	}

@@ -50,16 +50,24 @@ type Damage struct {
 
 // Check reads every blob and compares it with its digest, and every result for what it names. What is damaged is marked as lost,
 // so that it is built again when it is needed.
+//
+// No garbage is collected meanwhile: what goes in the middle of it would look like a loss.
 func (s *Store) Check(ctx context.Context) (*Damage, error) {
+	done, err := s.Planning()
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	var blobs, keys []entry
 	s.mu.Lock()
-	err := s.each(func(e entry) {
+	err = s.each(func(e entry) {
 		if e.kind == recordResult {
 			keys = append(keys, e)
 		} else {
 			blobs = append(blobs, e)
 		}
 	})
+	reloads := s.reloads
 	s.mu.Unlock()
 	if err != nil {
 		return nil, err
@@ -72,7 +80,7 @@ func (s *Store) Check(ctx context.Context) (*Damage, error) {
 		d.Blobs++
 		if !s.readable(ctx, b.digest) {
 			d.Lost = append(d.Lost, b.digest.String())
-			s.lose(b.digest, b.offset)
+			s.lose(b.digest, found{offset: b.offset, reloads: reloads})
 		}
 	}
 	for _, k := range keys {

@@ -193,6 +193,10 @@ func (c *collection) finish(f vfs.File, w *bufio.Writer) error {
 	if err := f.Sync(); err != nil {
 		return err
 	}
+	if err := f.Lock(); err != nil { // whoever finds it in its place waits until the files are gone that it does not know
+		return fmt.Errorf("locking the new log: %w", err)
+	}
+	defer f.Unlock()
 	if err := s.fs.Rename(f.Name(), s.path("log")); err != nil {
 		return err
 	}

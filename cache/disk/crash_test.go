@@ -123,7 +123,7 @@ func (s *session) loseAndHeal() error {
 	for _, b := range [][]byte{content("bsmall", 1000), content("blarge", largeSize)} {
 		f, ok := s.find(cache.Sum(b), recordBlob, false, make([]byte, peekSize))
 		if ok {
-			s.lose(cache.Sum(b), f.offset)
+			s.lose(cache.Sum(b), f)
 		}
 	}
 	return s.commit("b")

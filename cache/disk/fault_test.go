@@ -210,7 +210,7 @@ func TestLostPreimage(t *testing.T) {
 		t.Fatal(err)
 	}
 	f, _ := s.find(keyOf("a").Digest(), recordBlob, false, make([]byte, peekSize))
-	s.lose(keyOf("a").Digest(), f.offset)
+	s.lose(keyOf("a").Digest(), f)
 	if d, err := s.Check(ctx); err != nil || len(d.Partial) != 1 || d.Partial[0] != keyOf("a").String() {
 		t.Errorf("found %+v, %v", d, err)
 	}

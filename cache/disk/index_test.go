@@ -101,7 +101,7 @@ func TestIndex(t *testing.T) {
 	first := makeAction(0, 0)
 	var buf [peekSize]byte
 	blob, _ := s.find(cache.Sum(first.output), recordBlob, false, buf[:])
-	s.lose(cache.Sum(first.output), blob.offset)
+	s.lose(cache.Sum(first.output), blob)
 	first.result.Metrics = map[string]float64{"again": 1}
 	if err := s.Record(ctx, first.key, first.result); err != nil {
 		t.Fatal(err)

@@ -285,8 +285,9 @@ func (s *Store) readTo(size int64) error {
 
 // found is a record that was looked up: its header and as much of its payload as fits.
 type found struct {
-	offset int64
-	bytes  []byte
+	offset  int64
+	bytes   []byte
+	reloads int // of the store when it was found: another number is another log
 }
 
 func (f found) kind() byte { return f.bytes[4] }
@@ -310,7 +311,7 @@ func (s *Store) locate(d cache.Digest, kind byte, buf []byte) (f found, ok bool,
 	defer catchFault(&err)
 	p := prefix(d.Bytes(), kind)
 	if offset, ok := s.tail.get(p); ok {
-		f = found{offset, s.log.peek(offset, buf)}
+		f = found{offset, s.log.peek(offset, buf), s.reloads}
 		return f, f.is(d, kind), nil // what the index has of it is older, and may have been lost since
 	}
 	if s.index == nil {
@@ -320,7 +321,7 @@ func (s *Store) locate(d cache.Digest, kind byte, buf []byte) (f found, ok bool,
 	if !ok || err != nil {
 		return found{}, false, err
 	}
-	f = found{offset, s.log.peek(offset, buf)}
+	f = found{offset, s.log.peek(offset, buf), s.reloads}
 	return f, f.is(d, kind), nil
 }
 
@@ -382,11 +383,11 @@ func (s *Store) startOver() {
 func (s *Store) rest(f found) (found, bool) {
 	n := headerSize + f.length()
 	if n <= int64(len(f.bytes)) {
-		return found{f.offset, f.bytes[:n]}, true
+		return found{f.offset, f.bytes[:n], f.reloads}, true
 	}
 	b := make([]byte, n)
 	_, err := s.log.ReadAt(b, f.offset)
-	return found{f.offset, b}, err == nil
+	return found{f.offset, b, f.reloads}, err == nil
 }
 
 // payload is that of a whole record.
