@@ -84,6 +84,7 @@ type Job struct {
 	Scratch string            // private directory, empty at the start, gone afterwards
 	Backend string            // name of the compute backend, "go"
 	Limits  planner.Limits
+	Need    int64 // bytes of memory that the run expects to take; it sets this for the message when there are fewer
 	Log     io.Writer
 
 	// Metrics is recorded with the result. It is not part of any output's bytes.

@@ -13,12 +13,16 @@ import (
 	"sync"
 
 	"mbuild.dev/mbuild/executor"
+	"mbuild.dev/mbuild/executor/mlx"
 	"mbuild.dev/mbuild/executor/sandbox"
 	"mbuild.dev/mbuild/lang/value"
 )
 
 // Pool starts workers as they are needed and keeps them for the next job. It implements executor.Runner.
 type Pool struct {
+	// Environment is what workers of a backend get in their environment beside what all workers get. May be nil.
+	Environment func(backend string) []string
+
 	command func() *exec.Cmd
 	launch  launcher
 
@@ -29,15 +33,18 @@ type Pool struct {
 
 // NewPool returns a pool of workers that are this very binary, called with Arg.
 func NewPool() *Pool {
-	return &Pool{launch: open, command: func() *exec.Cmd {
-		exe, err := os.Executable()
-		if err != nil {
-			exe = os.Args[0]
-		}
-		cmd := exec.Command(exe)
-		cmd.Args = []string{os.Args[0], Arg}
-		return cmd
-	}}
+	return &Pool{launch: open, command: func() *exec.Cmd { return self(Arg) }}
+}
+
+// self is a command that runs this very binary.
+func self(arg string) *exec.Cmd {
+	exe, err := os.Executable()
+	if err != nil {
+		exe = os.Args[0]
+	}
+	cmd := exec.Command(exe)
+	cmd.Args = []string{os.Args[0], arg}
+	return cmd
 }
 
 // Confinement says what workers may touch beside the program, the system's libraries and devices that compute: everything else
@@ -69,12 +76,13 @@ func weaker(all []sandbox.Ability) (off []sandbox.Ability) {
 
 // process is one worker and what the parent knows of its memory.
 type process struct {
-	cmd    *exec.Cmd
-	in     io.WriteCloser
-	out    *bufio.Reader
-	stderr *tail
-	wait   func() error      // reaps the process, once
-	made   map[string]string // digest -> "<job id>/<output>" of the jobs that ran here, newest wins
+	cmd     *exec.Cmd
+	backend string // the one whose environment it has
+	in      io.WriteCloser
+	out     *bufio.Reader
+	stderr  *tail
+	wait    func() error      // reaps the process, once
+	made    map[string]string // digest -> "<job id>/<output>" of the jobs that ran here, newest wins
 }
 
 // Run implements executor.Runner. Cancelling ctx kills the worker.
@@ -121,7 +129,8 @@ func (p *Pool) remember(w *process, id int, digests map[string]string) {
 	}
 }
 
-// acquire prefers the idle worker that made one of the job's inputs. One that has died meanwhile is replaced without a word.
+// acquire takes an idle worker of the job's backend, preferably the one that made one of the job's inputs. One that has died
+// meanwhile is replaced without a word.
 func (p *Pool) acquire(job *executor.Job) (*process, error) {
 	for w := p.take(job); w != nil; w = p.take(job) {
 		if !ended(w.cmd.Process.Pid) {
@@ -132,18 +141,29 @@ func (p *Pool) acquire(job *executor.Job) (*process, error) {
 	p.mu.Lock()
 	launch := p.launch
 	p.mu.Unlock()
-	return start(p.command(), launch)
+	cmd := p.command()
+	cmd.Env = environment()
+	if p.Environment != nil {
+		cmd.Env = append(cmd.Env, p.Environment(job.Backend)...)
+	}
+	return start(cmd, job.Backend, launch)
 }
 
 // take removes an idle worker from the pool; nil when there is none.
 func (p *Pool) take(job *executor.Job) *process {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	best := len(p.idle) - 1
+	best, made := -1, false
 	for i, w := range p.idle {
+		if w.backend != job.Backend {
+			continue
+		}
+		if !made {
+			best = i
+		}
 		for _, in := range job.Inputs {
 			if w.made[in.Digest] != "" {
-				best = i
+				best, made = i, true
 			}
 		}
 	}
@@ -173,10 +193,9 @@ func (p *Pool) Close() {
 	p.launch.close()
 }
 
-func start(cmd *exec.Cmd, launch launcher) (*process, error) {
-	w := &process{cmd: cmd, stderr: &tail{}, made: map[string]string{}}
+func start(cmd *exec.Cmd, backend string, launch launcher) (*process, error) {
+	w := &process{cmd: cmd, backend: backend, stderr: &tail{}, made: map[string]string{}}
 	cmd.Stderr = w.stderr
-	cmd.Env = environment()
 	isolate(cmd)
 	var err error
 	if w.in, err = cmd.StdinPipe(); err != nil {
@@ -194,10 +213,11 @@ func start(cmd *exec.Cmd, launch launcher) (*process, error) {
 	return w, nil
 }
 
-// environment is what workers get to see: enough to find temporary directories, and nothing that could change results.
+// environment is what all workers get to see: enough to find temporary directories, and of what could change results only
+// what is in the fingerprint of the go backend.
 func environment() []string {
 	var env []string
-	for _, k := range []string{"HOME", "PATH", "TMPDIR", "LANG", "LD_LIBRARY_PATH", "SystemRoot", "GOMEMLIMIT", "GOCOVERDIR", "GOMLX_SIMD_AVX512", "GOMLX_SIMD_AVX2"} {
+	for _, k := range []string{"HOME", "PATH", "TMPDIR", "LANG", "LD_LIBRARY_PATH", "SystemRoot", "GOMEMLIMIT", "GOCOVERDIR", "GOMLX_SIMD_AVX512", "GOMLX_SIMD_AVX2", "GOMLX_DOT_MATMUL"} {
 		if v, ok := os.LookupEnv(k); ok {
 			env = append(env, k+"="+v)
 		}
@@ -271,6 +291,10 @@ func (w *process) epitaph(err error, job *executor.Job) error {
 	}
 	var exit *exec.ExitError
 	switch {
+	case errors.As(end, &exit) && strings.Contains(w.stderr.String(), "fatal error: runtime: out of memory"), errors.As(end, &exit) && strings.Contains(w.stderr.String(), "fatal error: out of memory"):
+		return memoryFailure(job, 0, "its worker died: "+describe(exit))
+	case errors.As(end, &exit) && w.backend != mlx.Go:
+		return fmt.Errorf("its worker died: %s. It used backend %s, whose plugin may end the process it is in: mbuild backend list asks the plugin, and -backend go does without", describe(exit), w.backend)
 	case errors.As(end, &exit):
 		return fmt.Errorf("its worker died: %s", describe(exit))
 	case end == nil:

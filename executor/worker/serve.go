@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -86,11 +85,7 @@ func (s *server) run(r request) (a *answer) {
 	}
 	a.Metrics = job.Metrics
 	if err != nil {
-		a.Error = err.Error()
-		var f *executor.Failure
-		if errors.As(err, &f) {
-			a.Failure = f
-		}
+		a.Error, a.Failure = err.Error(), failureOf(err, job)
 	}
 	return a
 }

@@ -100,7 +100,7 @@ func (a *app) verify(ctx context.Context, w *work, targets []string, share float
 	if err != nil {
 		return err
 	}
-	pool := workers(plan, top.Scratch())
+	pool := workers(plan, w.backends, top.Scratch())
 	defer pool.Close()
 	res, diags := executor.Apply(ctx, plan, executor.Options{Kinds: a.kinds, Store: over, Runner: pool, Scratch: top.Scratch(), Jobs: jobs, KeepGoing: true})
 	if res.Interrupted {

@@ -28,6 +28,8 @@ type work struct {
 	store   *disk.Store
 	diags   hcl.Diagnostics
 
+	backends *backends
+
 	lowered hcl.Diagnostics  // the part of diags that lowering gave
 	numbers []int            // of the blocks in spec, when it is a part of the whole
 	before  *executor.Result // gates and artifacts of the last apply, those of blocks beyond the plan among them
@@ -90,9 +92,9 @@ func (a *app) planWhole(ctx context.Context, f planFlags, w *work) error {
 	if diags.HasErrors() {
 		return nil
 	}
-	tc, err := a.toolchain(spec.Settings.Backend)
-	if err != nil {
-		return err
+	tc, d := a.toolchain(ctx, w, spec.Settings.Backend)
+	if w.diags = append(w.diags, d...); d.HasErrors() {
+		return nil
 	}
 	if w.store, err = a.openStore(); err != nil {
 		return err
@@ -194,8 +196,8 @@ func (a *app) planPart(ctx context.Context, f planFlags, w *work) (bool, error) 
 	if packed.ID() != m.Spec || packed.Len() != m.Blocks() {
 		return false, nil
 	}
-	tc, err := a.toolchain(m.Backend)
-	if err != nil || tc != m.Toolchain || !a.holds(w) {
+	tc, problems := a.toolchain(ctx, w, m.Backend)
+	if problems.HasErrors() || tc != m.Toolchain || !a.holds(w) {
 		return false, nil
 	}
 	warnings, ok := lang.UnpackDiagnostics(m.Warnings)
