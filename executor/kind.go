@@ -82,9 +82,9 @@ type Job struct {
 	Inputs  map[string]JobInput
 	Outputs map[string]string // path by output name
 	Scratch string            // private directory, empty at the start, gone afterwards
-	Backend string            // name of the compute backend, "go"
+	Backend string            // name of the compute backend, "go"; "" for actions that do not compute
+	Need    int64             // bytes of memory that the run expects to take; it sets this for the message when there are fewer
 	Limits  planner.Limits
-	Need    int64 // bytes of memory that the run expects to take; it sets this for the message when there are fewer
 	Log     io.Writer
 
 	// Metrics is recorded with the result. It is not part of any output's bytes.

@@ -88,7 +88,7 @@ func (m *machine) perform(ctx context.Context, n *node) outcome {
 		return outcome{node: n, lost: lost, err: err}
 	}
 	log := job.Log.(*logBuffer)
-	res := m.newResult()
+	res := m.newResult(n)
 	ran := Ran{Worker: "in-process"}
 	if n.run.InProcess {
 		err = runHere(ctx, n.run, job)
@@ -149,7 +149,7 @@ func runHere(ctx context.Context, run Run, job *Job) (err error) {
 // newJob makes the part of a job that does not depend on where it runs.
 func (m *machine) newJob(n *node) *Job {
 	return &Job{
-		Addr: n.step.Addr, Params: value.Reveal(n.step.Params).(map[string]any), Backend: m.plan.Toolchain.Backend, Limits: n.step.Limits,
+		Addr: n.step.Addr, Params: value.Reveal(n.step.Params).(map[string]any), Backend: m.backend(n), Limits: n.step.Limits,
 		Inputs: make(map[string]JobInput, len(n.step.Action.Inputs)), Outputs: make(map[string]string, len(n.step.Action.Outputs)),
 		Metrics: map[string]float64{}, Memory: &Memory{},
 		Log: &logBuffer{hide: hider(value.Secrets(n.step.Params)), emit: func(line string) { m.note(n, Event{Log: &LogLine{Text: line}}) }},
@@ -159,10 +159,18 @@ func (m *machine) newJob(n *node) *Job {
 	}
 }
 
+// backend is the name of the backend that an action computes with, "" when it does not compute.
+func (m *machine) backend(n *node) string {
+	if !n.step.Compute {
+		return ""
+	}
+	return m.plan.ToolchainOf(n.step.Action).Backend
+}
+
 // newResult begins the result of a run that starts now.
-func (m *machine) newResult() *cache.ActionResult {
+func (m *machine) newResult(n *node) *cache.ActionResult {
 	res := new(cache.ActionResult)
-	res.Execution.Started, res.Execution.Backend = time.Now().UTC(), m.plan.Toolchain.Backend
+	res.Execution.Started, res.Execution.Backend = time.Now().UTC(), m.backend(n)
 	return res
 }
 

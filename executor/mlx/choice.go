@@ -27,6 +27,17 @@ const cudaFlags = "--xla_gpu_deterministic_ops=true --xla_gpu_autotune_level=0"
 // cudaMemory is the share of a GPU's memory that a worker may use. Nothing is taken before it is needed.
 const cudaMemory = 0.9
 
+// What auto decides by. A program is compiled and started anew for each action, which costs XLA up to 1.8 seconds; from about
+// two seconds of work on it has won them back. goSpeed is what the go backend makes of small models with vector code, in
+// operations a second. Both are numbers and not measurements, so that the choice is the same on every machine.
+const (
+	goSpeed      = 5e9
+	heavySeconds = 2
+)
+
+// Heavy reports that so many floating point operations are worth the start of XLA.
+func Heavy(operations float64) bool { return operations > goSpeed*heavySeconds }
+
 // The platforms of plugins that are more than a name here.
 const (
 	PlatformCPU  = "cpu"

@@ -9,11 +9,11 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 
 	"mbuild.dev/mbuild/executor"
-	"mbuild.dev/mbuild/executor/mlx"
 	"mbuild.dev/mbuild/executor/sandbox"
 	"mbuild.dev/mbuild/lang/value"
 )
@@ -77,7 +77,7 @@ func weaker(all []sandbox.Ability) (off []sandbox.Ability) {
 // process is one worker and what the parent knows of its memory.
 type process struct {
 	cmd     *exec.Cmd
-	backend string // the one whose environment it has
+	special []string // what its environment has beside that of all workers
 	in      io.WriteCloser
 	out     *bufio.Reader
 	stderr  *tail
@@ -129,10 +129,14 @@ func (p *Pool) remember(w *process, id int, digests map[string]string) {
 	}
 }
 
-// acquire takes an idle worker of the job's backend, preferably the one that made one of the job's inputs. One that has died
-// meanwhile is replaced without a word.
+// acquire takes an idle worker with the environment that the job's backend needs, preferably the one that made one of the job's
+// inputs. One that has died meanwhile is replaced without a word.
 func (p *Pool) acquire(job *executor.Job) (*process, error) {
-	for w := p.take(job); w != nil; w = p.take(job) {
+	var special []string
+	if p.Environment != nil {
+		special = p.Environment(job.Backend)
+	}
+	for w := p.take(job, special); w != nil; w = p.take(job, special) {
 		if !ended(w.cmd.Process.Pid) {
 			return w, nil
 		}
@@ -142,20 +146,17 @@ func (p *Pool) acquire(job *executor.Job) (*process, error) {
 	launch := p.launch
 	p.mu.Unlock()
 	cmd := p.command()
-	cmd.Env = environment()
-	if p.Environment != nil {
-		cmd.Env = append(cmd.Env, p.Environment(job.Backend)...)
-	}
-	return start(cmd, job.Backend, launch)
+	cmd.Env = append(environment(), special...)
+	return start(cmd, special, launch)
 }
 
-// take removes an idle worker from the pool; nil when there is none.
-func (p *Pool) take(job *executor.Job) *process {
+// take removes an idle worker with that environment from the pool; nil when there is none.
+func (p *Pool) take(job *executor.Job, special []string) *process {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	best, made := -1, false
 	for i, w := range p.idle {
-		if w.backend != job.Backend {
+		if !slices.Equal(w.special, special) {
 			continue
 		}
 		if !made {
@@ -193,8 +194,8 @@ func (p *Pool) Close() {
 	p.launch.close()
 }
 
-func start(cmd *exec.Cmd, backend string, launch launcher) (*process, error) {
-	w := &process{cmd: cmd, backend: backend, stderr: &tail{}, made: map[string]string{}}
+func start(cmd *exec.Cmd, special []string, launch launcher) (*process, error) {
+	w := &process{cmd: cmd, special: special, stderr: &tail{}, made: map[string]string{}}
 	cmd.Stderr = w.stderr
 	isolate(cmd)
 	var err error
@@ -293,8 +294,8 @@ func (w *process) epitaph(err error, job *executor.Job) error {
 	switch {
 	case errors.As(end, &exit) && strings.Contains(w.stderr.String(), "fatal error: runtime: out of memory"), errors.As(end, &exit) && strings.Contains(w.stderr.String(), "fatal error: out of memory"):
 		return memoryFailure(job, 0, "its worker died: "+describe(exit))
-	case errors.As(end, &exit) && w.backend != mlx.Go:
-		return fmt.Errorf("its worker died: %s. It used backend %s, whose plugin may end the process it is in: mbuild backend list asks the plugin, and -backend go does without", describe(exit), w.backend)
+	case errors.As(end, &exit) && len(w.special) > 0:
+		return fmt.Errorf("its worker died: %s. It used backend %s, whose plugin may end the process it is in: mbuild backend list asks the plugin, and -backend go does without", describe(exit), job.Backend)
 	case errors.As(end, &exit):
 		return fmt.Errorf("its worker died: %s", describe(exit))
 	case end == nil:

@@ -55,7 +55,7 @@ func lowerBlock(l *planner.Lowering) hcl.Diagnostics {
 	if !ok1 || !ok2 {
 		return l.Diagnostics()
 	}
-	s.Start, s.Data = in, data
+	s.Start, s.Data, s.Graph = in, data, g
 	r := chain.Lower(l, s)
 	l.Bind("model", r.Model, r.ModelOutput)
 	l.Bind("history", r.History, r.HistoryOutput)

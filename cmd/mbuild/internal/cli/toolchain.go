@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -30,6 +31,7 @@ type backends struct {
 	lock   *lock.File
 	probe  func(context.Context, *mlx.Choice) (*mlx.Probed, error)
 	chosen map[string]*mlx.Choice // by the name as given
+	passed *hcl.Diagnostic        // the warning that auto did without a pinned backend
 }
 
 func (a *app) backends() (*backends, hcl.Diagnostics) {
@@ -173,14 +175,9 @@ func (b *backends) files() (dirs []string) {
 	return slices.Compact(dirs)
 }
 
-// wanted is the backend that was asked for: -backend, MBUILD_BACKEND, the spec's, go.
-func (a *app) wanted(settings string) string {
-	for _, n := range []string{a.backend, os.Getenv("MBUILD_BACKEND"), settings} {
-		if n != "" {
-			return n
-		}
-	}
-	return mlx.Go
+// wanted is the backend that was asked for: by -backend, by MBUILD_BACKEND, by a block, by the spec; else go.
+func (a *app) wanted(block, settings string) string {
+	return cmp.Or(a.backend, os.Getenv("MBUILD_BACKEND"), block, settings, mlx.Go)
 }
 
 func toolchainOf(c *mlx.Choice) planner.Toolchain {
@@ -195,11 +192,123 @@ func (a *app) toolchain(ctx context.Context, w *work, settings string) (planner.
 			return planner.Toolchain{}, diags
 		}
 	}
-	c, err := w.backends.choose(ctx, a.wanted(settings))
+	tc, err := w.backends.toolchain(ctx, a.wanted("", settings))
 	if err != nil {
 		return planner.Toolchain{}, hcl.Diagnostics{backendProblem(hcl.Range{}, "%s.", sentence(err))}
 	}
+	return tc, nil
+}
+
+// toolchain is that of a backend; that of auto has the fingerprints of both that it chooses from.
+func (b *backends) toolchain(ctx context.Context, name string) (planner.Toolchain, error) {
+	if name == mlx.Auto {
+		light, heavy := mlx.GoChoice(), b.heavy(ctx)
+		return planner.Toolchain{Backend: mlx.Auto, Fingerprint: light.Fingerprint() + " " + heavy.Fingerprint(), Platform: platform()}, nil
+	}
+	c, err := b.choose(ctx, name)
+	if err != nil {
+		return planner.Toolchain{}, err
+	}
 	return toolchainOf(c), nil
+}
+
+// heavy is what auto takes for much work: the first backend that is pinned and can be used, else go.
+func (b *backends) heavy(ctx context.Context) *mlx.Choice {
+	for _, name := range []string{mlx.XLACUDA, mlx.XLACPU} {
+		if _, pinned := b.lock.Plugin(name, platform()); !pinned {
+			continue
+		}
+		c, err := b.choose(ctx, name)
+		if err == nil {
+			return c
+		}
+		b.passed = backendProblem(hcl.Range{}, "The backend auto goes without %s, though it is pinned. %s.", name, sentence(err))
+		b.passed.Severity, b.passed.Summary = hcl.DiagWarning, "Pinned backend cannot be used"
+	}
+	c, _ := b.choose(ctx, mlx.Go) // which is always there
+	return c
+}
+
+// chooser is planner.Request.Choose: nil when every block takes the default. It is false when a block asks for a backend that
+// cannot be used.
+func (a *app) chooser(ctx context.Context, w *work, g *planner.Graph, snap *planner.Snapshot) (func(*planner.Action) planner.Toolchain, bool) {
+	settings := w.settings
+	own, computes := false, map[*lang.Block]bool{}
+	for _, act := range g.Actions {
+		computes[act.Block] = computes[act.Block] || act.Compute
+		own = own || act.Block.Backend != ""
+	}
+	if !own && a.wanted("", settings) != mlx.Auto {
+		return nil, true
+	}
+	named, ok := map[string]planner.Toolchain{}, true
+	for _, block := range g.Spec.Blocks {
+		if block.Backend == "" {
+			continue
+		}
+		tc, err := w.backends.toolchain(ctx, a.wanted(block.Backend, settings))
+		if err == nil && !computes[block] {
+			err = fmt.Errorf("%s does not compute, so it has no use for a backend: remove the attribute", block.Addr)
+		}
+		if err != nil {
+			d := lang.Errorf("backend", block.Addr, block.RangeOf("backend", false), "Backend cannot be used", "%s.", sentence(err))
+			w.diags, ok = append(w.diags, d), false
+			continue
+		}
+		named[a.wanted(block.Backend, settings)] = tc
+	}
+	if !ok {
+		return nil, false
+	}
+	def := a.wanted("", settings)
+	if tc, err := w.backends.toolchain(ctx, def); err == nil {
+		named[def] = tc
+	}
+	var heavy *mlx.Choice
+	if _, auto := named[mlx.Auto]; auto {
+		heavy = w.backends.heavy(ctx)
+		if w.backends.passed != nil {
+			w.diags = append(w.diags, w.backends.passed)
+		}
+	}
+	type series struct{ block, name string }
+	chosen := map[series]planner.Toolchain{}
+	return func(act *planner.Action) planner.Toolchain {
+		name := a.wanted(act.Block.Backend, settings)
+		if name != mlx.Auto {
+			return named[name]
+		}
+		at := series{act.Block.Addr.String(), act.Series}
+		tc, known := chosen[at]
+		if !known {
+			c := mlx.GoChoice()
+			if mlx.Heavy(act.Work.Fixed + act.Work.PerByte*float64(snap.SourceBytes(act))) {
+				c = heavy
+			}
+			tc = toolchainOf(c)
+			chosen[at] = tc
+		}
+		return tc
+	}, true
+}
+
+// fingerprints are those of all backends that were resolved, by name.
+func (b *backends) fingerprints() map[string]string {
+	all := make(map[string]string, len(b.chosen))
+	for name, c := range b.chosen {
+		all[name] = c.Fingerprint()
+	}
+	return all
+}
+
+// same reports that the backends have the fingerprints they had.
+func (b *backends) same(ctx context.Context, before map[string]string) bool {
+	for name, fp := range before {
+		if c, err := b.choose(ctx, name); err != nil || c.Fingerprint() != fp {
+			return false
+		}
+	}
+	return true
 }
 
 // sentence is an error's text with a capital letter.
