@@ -46,7 +46,7 @@ func TestOpen(t *testing.T) {
 func TestParseName(t *testing.T) {
 	for text, want := range map[string]Name{
 		"go": {Base: "go"}, "auto": {Base: "auto"}, "xla:cpu": {Base: "xla:cpu", Threads: 2}, "xla:cpu,threads=8": {Base: "xla:cpu", Threads: 8},
-		"xla:cuda,device=1": {Base: "xla:cuda", Device: 1}, "pjrt:/a,b/x.so,threads=3": {},
+		"xla:cuda,device=1": {Base: "xla:cuda", Device: 1}, "pjrt:/a,b/x.so,threads=3": {Base: "pjrt:/a,b/x.so", Threads: 3}, "pjrt:/x.so,threads=3,threads=4": {},
 		"pjrt:/a/x.so,threads=3": {Base: "pjrt:/a/x.so", Threads: 3},
 	} {
 		got, err := ParseName(text)

@@ -48,6 +48,8 @@ func ParseName(s string) (Name, error) {
 			n.Threads = v
 		case key == "device" && err == nil && v >= 0 && v < 1024 && n.Device == 0:
 			n.Device = v
+		case strings.HasPrefix(n.Base, byPath) && key != "threads" && key != "device":
+			return n, n.check(s) // a comma of the path
 		default:
 			return n, fmt.Errorf("backend %q has the option %q: write threads=N (1 to 1024, on a CPU) or device=N (from 0, on a GPU), each once", s, n.Base[i+1:])
 		}

@@ -3,6 +3,7 @@ package pjrt
 import (
 	"debug/elf"
 	"fmt"
+	"io"
 	"os"
 	"runtime"
 	"strings"
@@ -28,6 +29,9 @@ func Inspect(path string) error {
 		return nil
 	}
 	f, err := elf.Open(path)
+	if err != nil && begins(path, elf.ELFMAG) {
+		return fmt.Errorf("%s is truncated or damaged: it begins as a shared library, and reading its headers fails (%v)", path, err)
+	}
 	if err != nil {
 		return fmt.Errorf("%s is no shared library of this system (%v): a PJRT plugin is an ELF file, *.so", path, err)
 	}
@@ -51,6 +55,18 @@ func Inspect(path string) error {
 		}
 	}
 	return fmt.Errorf("%s is a shared library but no PJRT plugin: it does not export %s", path, EntryPoint)
+}
+
+// begins reports that a file begins with a text.
+func begins(path, text string) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	b := make([]byte, len(text))
+	_, err = io.ReadFull(f, b)
+	return err == nil && string(b) == text
 }
 
 func machineName(m elf.Machine) string {

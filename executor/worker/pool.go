@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -283,21 +284,28 @@ func (w *process) close() {
 	w.wait()
 }
 
+// goOutOfMemory is what Go's runtime says before it ends a process for want of memory.
+var goOutOfMemory = regexp.MustCompile(`fatal error: (runtime: )?(out of memory|cannot allocate memory)[^\n]*|runtime: out of memory: [^\n]*`)
+
 // epitaph says what became of a worker that died on a job, and puts the end of what it printed into the job's log.
 func (w *process) epitaph(err error, job *executor.Job) error {
 	w.in.Close()
 	end := w.wait()
-	if text := w.stderr.String(); text != "" {
-		fmt.Fprintf(job.Log, "%s\n", strings.TrimRight(text, "\n"))
-	}
+	how, said := "", w.stderr.String()
 	var exit *exec.ExitError
+	if errors.As(end, &exit) {
+		how, said = ending(exit, said)
+	}
+	if said != "" {
+		fmt.Fprintf(job.Log, "%s\n", strings.TrimRight(said, "\n"))
+	}
 	switch {
-	case errors.As(end, &exit) && strings.Contains(w.stderr.String(), "fatal error: runtime: out of memory"), errors.As(end, &exit) && strings.Contains(w.stderr.String(), "fatal error: out of memory"):
-		return memoryFailure(job, 0, "its worker died: "+describe(exit))
-	case errors.As(end, &exit) && len(w.special) > 0:
-		return fmt.Errorf("its worker died: %s. It used backend %s, whose plugin may end the process it is in: mbuild backend list asks the plugin, and -backend go does without", describe(exit), job.Backend)
-	case errors.As(end, &exit):
-		return fmt.Errorf("its worker died: %s", describe(exit))
+	case exit != nil && goOutOfMemory.MatchString(said):
+		return memoryFailure(job, 0, "its worker died: "+goOutOfMemory.FindString(said))
+	case exit != nil && len(w.special) > 0:
+		return fmt.Errorf("its worker died: %s. It used backend %s, whose plugin may end the process it is in: mbuild backend list asks the plugin, and -backend go does without", how, job.Backend)
+	case exit != nil:
+		return fmt.Errorf("its worker died: %s", how)
 	case end == nil:
 		return fmt.Errorf("its worker ended before it was done (%v)", err)
 	default:

@@ -67,7 +67,8 @@ func Probe(ctx context.Context, c *mlx.Choice) (*mlx.Probed, error) {
 	}
 	var exit *exec.ExitError
 	if errors.As(end, &exit) {
-		return nil, fmt.Errorf("the plugin ended the process that opened it: %s%s", describe(exit), lastLine(said.String()))
+		how, text := ending(exit, said.String())
+		return nil, fmt.Errorf("the plugin ended the process that opened it: %s%s", how, lastLine(text))
 	}
 	if end != nil {
 		return nil, end

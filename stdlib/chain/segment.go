@@ -133,6 +133,7 @@ func attach(job *executor.Job) (*warm, error) {
 	if w.data, err = readSplits(job); err != nil {
 		return nil, err
 	}
+	job.Need = needs(w.info, w.config)
 	session, err := mlx.Open(job.Backend)
 	if err != nil {
 		return nil, err
@@ -150,6 +151,17 @@ func attach(job *executor.Job) (*warm, error) {
 	}
 	job.Memory.Put(warmSlot, w)
 	return w, nil
+}
+
+// needs estimates the memory of a training step, in float32: parameters, their gradients and two moments of each, and what every
+// layer gives for each example that is computed at once, with its gradient.
+func needs(info *graph.Info, config learn.Config) int64 {
+	values := 2*info.Parameters + 2*info.Trainable
+	var activations int64
+	for _, shape := range info.Shapes {
+		activations += int64(graph.Size(shape))
+	}
+	return 4 * (values + 2*activations*int64(config.Batch/max(config.Accumulate, 1)))
 }
 
 // misfit points at the attribute that does not fit.
