@@ -19,21 +19,9 @@ import (
 	"mbuild.dev/mbuild/executor/mlx/mlxtest"
 )
 
-// plugin is the path of a real plugin for a CPU. Without one the suite is skipped, unless MBUILD_REQUIRE_XLA says that it must run.
-func plugin(t testing.TB) string {
-	path := os.Getenv(mlxtest.EnvPlugin)
-	if path == "" && os.Getenv("MBUILD_REQUIRE_XLA") == "" {
-		t.Skipf("%s names no PJRT plugin", mlxtest.EnvPlugin)
-	}
-	if _, err := os.Stat(path); err != nil {
-		t.Fatalf("%s: %v", mlxtest.EnvPlugin, err)
-	}
-	return path
-}
-
 // TestXLAScripts runs testdata/script/xla with a real plugin. $PLUGIN is its path.
 func TestXLAScripts(t *testing.T) {
-	so := plugin(t)
+	so := mlxtest.Plugin(t)
 	dir := filepath.Join(t.TempDir(), "backends")
 	testscript.Run(t, testscript.Params{
 		Dir:           "../../testdata/script/xla",
@@ -249,7 +237,7 @@ target "safetensors" "s" {
 
 // TestImpossibleAllocation: memory that runs out costs one action, which says what it took and what helps.
 func TestImpossibleAllocation(t *testing.T) {
-	so, dir := plugin(t), write(t, tooLarge)
+	so, dir := mlxtest.Plugin(t), write(t, tooLarge)
 	env := []string{"MBUILD_BACKENDS=" + t.TempDir()}
 	out, code := attempt(t, env, dir, t.TempDir(), "apply", "-auto-approve", "-json", "-backend", "pjrt:"+so)
 	var found map[string]any

@@ -3,10 +3,10 @@
 package mlxtest
 
 import (
+	"cmp"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 
 	"mbuild.dev/mbuild/executor/mlx"
@@ -17,27 +17,68 @@ import (
 const (
 	EnvBackend = "MBUILD_TEST_BACKEND"
 	EnvPlugin  = "MBUILD_PJRT_CPU"
+	EnvRequire = "MBUILD_REQUIRE_XLA" // set, tests that need the plugin fail without it
 )
 
 // Name is the backend that tests compute with.
-func Name() string {
-	if n := os.Getenv(EnvBackend); n != "" {
-		return n
-	}
-	return mlx.Go
+func Name() string { return cmp.Or(os.Getenv(EnvBackend), mlx.Go) }
+
+// Open opens the backend. A backend that is asked for and cannot be opened fails the test; it is not skipped.
+func Open(t testing.TB) *mlx.Session {
+	t.Helper()
+	return open(t, Name())
 }
 
-var prepare = sync.OnceValue(func() error {
-	n, err := mlx.ParseName(Name())
-	if err != nil || n.Base == mlx.Go {
-		return err
+// Plugin is the path of the plugin. Without one the test is skipped, unless MBUILD_REQUIRE_XLA is set.
+func Plugin(t testing.TB) string {
+	t.Helper()
+	path := os.Getenv(EnvPlugin)
+	if path == "" && os.Getenv(EnvRequire) == "" {
+		t.Skipf("%s names no PJRT plugin", EnvPlugin)
+	}
+	if _, err := os.Stat(path); err != nil {
+		t.Fatalf("%s: %v", EnvPlugin, err)
+	}
+	return path
+}
+
+// Both opens the go backend and XLA's on a CPU, to hold one against the other.
+func Both(t testing.TB) (goes, xla *mlx.Session) {
+	t.Helper()
+	Plugin(t)
+	return open(t, mlx.Go), open(t, mlx.XLACPU)
+}
+
+func open(t testing.TB, name string) *mlx.Session {
+	t.Helper()
+	n, err := mlx.ParseName(name)
+	if err == nil && n.Base != mlx.Go {
+		err = prepare(n)
+	}
+	if err != nil {
+		t.Fatalf("backend %s with the plugin %s=%q: %v", name, EnvPlugin, os.Getenv(EnvPlugin), err)
+	}
+	s, err := mlx.Open(n.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// prepare gives this process the environment of a worker; the first call counts.
+func prepare(n mlx.Name) error {
+	if os.Getenv(mlx.EnvChoice) != "" {
+		return nil
 	}
 	path, err := filepath.Abs(os.Getenv(EnvPlugin))
 	if err != nil {
 		return err
 	}
-	p, err := pjrt.Dir{Path: os.TempDir()}.ByPath(n.Base, path)
+	p, err := pjrt.Dir{Path: filepath.Join(os.TempDir(), "mbuild-test-plugins")}.ByPath(n.Base, path)
 	if err != nil {
+		return err
+	}
+	if err := os.Unsetenv("XLA_FLAGS"); err != nil {
 		return err
 	}
 	for _, kv := range mlx.Choose(n, p, n.Platform(), "").Environment() {
@@ -46,22 +87,5 @@ var prepare = sync.OnceValue(func() error {
 			return err
 		}
 	}
-	return os.Unsetenv("XLA_FLAGS")
-})
-
-// Open opens the backend. A backend that is asked for and cannot be opened fails the test; it is not skipped.
-func Open(t testing.TB) *mlx.Session {
-	t.Helper()
-	if err := prepare(); err != nil {
-		t.Fatalf("%s=%s with the plugin %s=%q: %v", EnvBackend, Name(), EnvPlugin, os.Getenv(EnvPlugin), err)
-	}
-	n, err := mlx.ParseName(Name())
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := mlx.Open(n.String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
+	return nil
 }
