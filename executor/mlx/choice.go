@@ -24,9 +24,6 @@ type Choice struct {
 // cudaFlags make XLA choose kernels whose sums have one order, and not choose among kernels by how fast they ran just now.
 const cudaFlags = "--xla_gpu_deterministic_ops=true --xla_gpu_autotune_level=0"
 
-// cudaMemory is the share of a GPU's memory that a worker may use. Nothing is taken before it is needed.
-const cudaMemory = 0.9
-
 // What auto decides by. A program is compiled and started anew for each action, which costs XLA up to 1.8 seconds; from about
 // two seconds of work on it has won them back. goSpeed is what the go backend makes of small models with vector code, in
 // operations a second. Both are numbers and not measurements, so that the choice is the same on every machine.

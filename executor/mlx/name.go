@@ -3,7 +3,6 @@ package mlx
 import (
 	"fmt"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -116,6 +115,3 @@ func Known(name string) error {
 	}
 	return fmt.Errorf("backend %q is not in this build of mbuild: build it with cgo and -tags xla, then give it a PJRT plugin with mbuild backend install; or use %q", name, Go)
 }
-
-// plugged reports that a backend needs a plugin.
-func (n Name) plugged() bool { return !slices.Contains([]string{Go, Auto}, n.Base) }

@@ -20,6 +20,9 @@ import (
 // HasXLA reports that this build can open PJRT plugins.
 const HasXLA = true
 
+// cudaMemory is the share of a GPU's memory that a worker may use. Nothing is taken before it is needed.
+const cudaMemory = 0.9
+
 func init() { xla.EnableAutoInstall(false) }
 
 // openPlugin loads a plugin into this process, for good: plugins cannot be unloaded, and may end the process when they fail.
