@@ -124,6 +124,14 @@ func (p *Plan) ToolchainOf(a *Action) Toolchain {
 	return p.choose(a)
 }
 
+// backendOf is the name of the backend that an action computes with, "" when it does not compute.
+func (p *Plan) backendOf(a *Action) string {
+	if !a.Compute {
+		return ""
+	}
+	return p.ToolchainOf(a).Backend
+}
+
 // Empty reports that an apply would change nothing.
 func (p *Plan) Empty() bool {
 	return p.Summary.Build+p.Summary.Unknown == 0 && len(p.Drift) == 0
