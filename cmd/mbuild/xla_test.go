@@ -7,6 +7,8 @@ import (
 	"bytes"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -17,6 +19,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"mbuild.dev/mbuild/executor/mlx/mlxtest"
+	"mbuild.dev/mbuild/executor/worker"
 )
 
 // TestXLAScripts runs testdata/script/xla with a real plugin. $PLUGIN is its path.
@@ -63,6 +66,7 @@ const head = `
 #include <string.h>
 #include <signal.h>
 #include <unistd.h>
+#include <fcntl.h>
 typedef void *(*fn)(void *);
 static struct { size_t size; void *ext; size_t vsize; void *vext; int major, minor; fn f[200]; } api = { sizeof(api), 0, 32, 0, 0, 100 };
 static void *stop(void *x) { abort(); }
@@ -73,16 +77,21 @@ static void all(fn f) { for (int i = 0; i < 200; i++) api.f[i] = f; }
 `
 
 // broken compiles a plugin whose entry point does what the body says.
-func broken(t *testing.T, body string) string {
+func broken(t *testing.T, body string, flags ...string) string {
 	dir := t.TempDir()
 	src, so := filepath.Join(dir, "p.c"), filepath.Join(dir, "pjrt_c_api_cpu_plugin.so")
 	if err := os.WriteFile(src, []byte(head+"void *GetPjrtApi(void) { "+body+" }\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := exec.Command("gcc", "-shared", "-fPIC", "-w", "-o", so, src).CombinedOutput(); err != nil {
+	compile(t, append([]string{"-o", so, src}, flags...)...)
+	return so
+}
+
+func compile(t *testing.T, args ...string) {
+	t.Helper()
+	if out, err := exec.Command("gcc", append([]string{"-shared", "-fPIC", "-w"}, args...)...).CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	return so
 }
 
 // harmless is a spec of which one action computes and another does not.
@@ -160,6 +169,31 @@ func TestBrokenPlugins(t *testing.T) {
 				t.Errorf("without the plugin: %d\n%s", code, out)
 			}
 		})
+	}
+}
+
+// TestPluginConfined: a plugin reads the libraries that it is linked to, wherever its run path says they are, and no file that is
+// none; neither in a worker nor when it is asked what it is.
+func TestPluginConfined(t *testing.T) {
+	libs := filepath.Join(t.TempDir(), "libs")
+	src, secret := filepath.Join(libs, "n.c"), filepath.Join(libs, "secret")
+	for path, text := range map[string]string{src: "int needed(void) { return 1; }\n", secret: "not for plugins\n"} {
+		if err := errors.Join(os.MkdirAll(libs, 0o755), os.WriteFile(path, []byte(text), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	compile(t, "-o", filepath.Join(libs, "libneeded.so"), src)
+	so := broken(t, fmt.Sprintf("if (needed() != 1 || open(%q, 0) >= 0) leave(0); abort();", secret), "-L"+libs, "-lneeded", "-Wl,-rpath,"+libs)
+	want := "SIGABRT: abort"
+	if weaker := worker.NewPool().Weaker(); len(weaker) > 0 {
+		want = "exit status 3" // nothing keeps it from the file
+		t.Logf("this machine cannot confine: %v", weaker)
+	}
+	dir, store, env := write(t, harmless), t.TempDir(), []string{"MBUILD_BACKENDS=" + t.TempDir()}
+	for _, args := range [][]string{{"backend", "install", "xla:cpu", so}, {"apply", "-auto-approve", "-backend", "xla:cpu"}, {"plan", "-backend", "pjrt:" + so}} {
+		if out, _ := attempt(t, env, dir, store, args...); !strings.Contains(out, want) {
+			t.Errorf("%v: %s\nwant %q", args, out, want)
+		}
 	}
 }
 

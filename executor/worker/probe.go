@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"mbuild.dev/mbuild/executor/mlx"
+	"mbuild.dev/mbuild/executor/pjrt"
 )
 
 // ProbeArg is the first argument that makes the binary ask a plugin what it is.
@@ -47,7 +48,8 @@ type probeAnswer struct {
 	Error  string      `json:"error,omitempty"`
 }
 
-// Probe asks the plugin of a choice what it is and what devices it has found, in a process of its own, which it may crash.
+// Probe asks the plugin of a choice what it is and what devices it has found, in a process of its own, which it may crash, and
+// which reads no more than a worker may.
 func Probe(ctx context.Context, c *mlx.Choice) (*mlx.Probed, error) {
 	ctx, cancel := context.WithTimeout(ctx, probeTime)
 	defer cancel()
@@ -57,7 +59,9 @@ func Probe(ctx context.Context, c *mlx.Choice) (*mlx.Probed, error) {
 	said := &tail{}
 	cmd.Stdout, cmd.Stderr = &out, said
 	isolate(cmd)
-	if err := cmd.Start(); err != nil {
+	launch := confined(Confinement{Read: pjrt.Libraries(c.Plugin.Path)})
+	defer launch.close()
+	if err := launch.start(cmd); err != nil {
 		return nil, err
 	}
 	stop := context.AfterFunc(ctx, func() { cmd.Process.Kill() })

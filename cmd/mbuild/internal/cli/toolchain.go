@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"slices"
 
 	"github.com/hashicorp/hcl/v2"
 
@@ -31,6 +30,7 @@ type backends struct {
 	lock   *lock.File
 	probe  func(context.Context, *mlx.Choice) (*mlx.Probed, error)
 	chosen map[string]*mlx.Choice // by the name as given
+	asked  map[string]string      // fingerprints of what blocks and the spec ask for, auto among them, by the name as given
 	passed *hcl.Diagnostic        // the warning that auto did without a pinned backend
 }
 
@@ -40,7 +40,7 @@ func (a *app) backends() (*backends, hcl.Diagnostics) {
 	if diags.HasErrors() {
 		return nil, diags
 	}
-	return &backends{root: a.dir, dir: dir, noDir: err, lock: l, probe: worker.Probe, chosen: map[string]*mlx.Choice{}}, nil
+	return &backends{root: a.dir, dir: dir, noDir: err, lock: l, probe: worker.Probe, chosen: map[string]*mlx.Choice{}, asked: map[string]string{}}, nil
 }
 
 func backendProblem(at hcl.Range, format string, args ...any) *hcl.Diagnostic {
@@ -164,20 +164,28 @@ func (b *backends) environment(name string) []string {
 	return nil
 }
 
-// files is what workers of the chosen backends read: each plugin's directory, for the libraries that lie beside it.
-func (b *backends) files() (dirs []string) {
+// files is what workers of the chosen backends read for their plugins.
+func (b *backends) files() (all []string) {
 	for _, c := range b.chosen {
 		if c.Plugin != nil {
-			dirs = append(dirs, filepath.Dir(c.Plugin.Path))
+			all = append(all, pjrt.Libraries(c.Plugin.Path)...)
 		}
 	}
-	slices.Sort(dirs)
-	return slices.Compact(dirs)
+	return all
+}
+
+// envBackend is the variable that asks for a backend.
+const envBackend = "MBUILD_BACKEND"
+
+// asked is the backend that -backend or the environment asks for, "" when neither does.
+func (a *app) asked() string {
+	env, _ := a.lookupEnv(envBackend)
+	return cmp.Or(a.backend, env)
 }
 
 // wanted is the backend that was asked for: by -backend, by MBUILD_BACKEND, by a block, by the spec; else go.
 func (a *app) wanted(block, settings string) string {
-	return cmp.Or(a.backend, os.Getenv("MBUILD_BACKEND"), block, settings, mlx.Go)
+	return cmp.Or(a.asked(), block, settings, mlx.Go)
 }
 
 func toolchainOf(c *mlx.Choice) planner.Toolchain {
@@ -203,13 +211,16 @@ func (a *app) toolchain(ctx context.Context, w *work, settings string) (planner.
 func (b *backends) toolchain(ctx context.Context, name string) (planner.Toolchain, error) {
 	if name == mlx.Auto {
 		light, heavy := mlx.GoChoice(), b.heavy(ctx)
-		return planner.Toolchain{Backend: mlx.Auto, Fingerprint: light.Fingerprint() + " " + heavy.Fingerprint(), Platform: platform()}, nil
+		b.asked[name] = light.Fingerprint() + " " + heavy.Fingerprint()
+		return planner.Toolchain{Backend: mlx.Auto, Fingerprint: b.asked[name], Platform: platform()}, nil
 	}
 	c, err := b.choose(ctx, name)
 	if err != nil {
 		return planner.Toolchain{}, err
 	}
-	return toolchainOf(c), nil
+	tc := toolchainOf(c)
+	b.asked[name] = tc.Fingerprint
+	return tc, nil
 }
 
 // heavy is what auto takes for much work: the first backend that is pinned and can be used, else go.
@@ -292,19 +303,10 @@ func (a *app) chooser(ctx context.Context, w *work, g *planner.Graph, snap *plan
 	}, true
 }
 
-// fingerprints are those of all backends that were resolved, by name.
-func (b *backends) fingerprints() map[string]string {
-	all := make(map[string]string, len(b.chosen))
-	for name, c := range b.chosen {
-		all[name] = c.Fingerprint()
-	}
-	return all
-}
-
 // same reports that the backends have the fingerprints they had.
 func (b *backends) same(ctx context.Context, before map[string]string) bool {
 	for name, fp := range before {
-		if c, err := b.choose(ctx, name); err != nil || c.Fingerprint() != fp {
+		if tc, err := b.toolchain(ctx, name); err != nil || tc.Fingerprint != fp {
 			return false
 		}
 	}

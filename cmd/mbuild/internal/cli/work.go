@@ -407,7 +407,7 @@ func (a *app) remember(ctx context.Context, w *work, o project.Outcome, results 
 	if err != nil {
 		witness = nil // the next plan looks at everything
 	}
-	meta := project.Meta{Spec: w.spec.ID, Backend: w.spec.Settings.Backend, Toolchain: w.plan.Toolchain, Backends: w.backends.fingerprints(), Warnings: lang.PackDiagnostics(w.lowered), Result: summary}
+	meta := project.Meta{Spec: w.spec.ID, Backend: w.spec.Settings.Backend, Toolchain: w.plan.Toolchain, Backends: w.backends.asked, Warnings: lang.PackDiagnostics(w.lowered), Result: summary}
 	if m != nil {
 		meta.Artifacts = m.Artifacts
 		if same && summary == nil {
