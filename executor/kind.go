@@ -87,6 +87,10 @@ type Job struct {
 	Limits  planner.Limits
 	Log     io.Writer
 
+	// Next is what the action that follows in the series has as parameters, if it takes nothing but outputs of this one and
+	// inputs that this one has, too: a Run may begin with it while its outputs are stored. nil when there is none.
+	Next map[string]any
+
 	// Metrics is recorded with the result. It is not part of any output's bytes.
 	Metrics map[string]float64
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -151,12 +152,32 @@ func (m *machine) newJob(n *node) *Job {
 	return &Job{
 		Addr: n.step.Addr, Params: value.Reveal(n.step.Params).(map[string]any), Backend: m.backend(n), Limits: n.step.Limits,
 		Inputs: make(map[string]JobInput, len(n.step.Action.Inputs)), Outputs: make(map[string]string, len(n.step.Action.Outputs)),
-		Metrics: map[string]float64{}, Memory: &Memory{},
+		Metrics: map[string]float64{}, Memory: &Memory{}, Next: m.next(n),
 		Log: &logBuffer{hide: hider(value.Secrets(n.step.Params)), emit: func(line string) { m.note(n, Event{Log: &LogLine{Text: line}}) }},
 		Progress: func(step, total int64, metrics map[string]float64) {
 			m.note(n, Event{Progress: &Progress{Step: step, Total: total, Metrics: metrics}})
 		},
 	}
+}
+
+// next is Job.Next. It looks only at what does not change during an apply.
+func (m *machine) next(n *node) map[string]any {
+	a := n.step.Action
+	if a.Series == "" {
+		return nil
+	}
+	for _, d := range n.dependents {
+		b := d.step.Action
+		if b.Series != a.Series || b.Block != a.Block || b.Kind != a.Kind || b.Verb != a.Verb || d.step.Status == planner.Cached {
+			continue
+		}
+		if !slices.ContainsFunc(b.Inputs, func(in planner.Input) bool {
+			return in.Action != a && !slices.ContainsFunc(a.Inputs, func(own planner.Input) bool { return own.Source == in.Source })
+		}) {
+			return value.Reveal(d.step.Params).(map[string]any)
+		}
+	}
+	return nil
 }
 
 // backend is the name of the backend that an action computes with, "" when it does not compute.

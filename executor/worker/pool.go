@@ -248,6 +248,11 @@ func (w *process) do(r request, job *executor.Job) (*answer, error) {
 	if r.Params, err = value.Canonical(job.Params); err != nil {
 		return nil, err
 	}
+	if job.Next != nil {
+		if r.Next, err = value.Canonical(job.Next); err != nil {
+			return nil, err
+		}
+	}
 	req, err := json.Marshal(r)
 	if err != nil {
 		return nil, err

@@ -96,6 +96,13 @@ func (s *server) call(job *executor.Job, r request) error {
 		return err
 	}
 	job.Params, _ = params.(map[string]any)
+	if len(r.Next) > 0 {
+		next, err := value.Decode(r.Next)
+		if err != nil {
+			return err
+		}
+		job.Next, _ = next.(map[string]any)
+	}
 	run, err := s.kinds.Run(r.Kind, r.Verb)
 	if err != nil {
 		return err
