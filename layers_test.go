@@ -34,6 +34,7 @@ var leaves = map[string]bool{"cache/vfs": true}
 // owners says which packages may import a module at all, tests left aside.
 var owners = map[string][]string{
 	"github.com/gomlx/":                   {"executor/mlx", "stdlib"},
+	"github.com/gomlx/go-xla":             {"executor/mlx"},
 	"cuelang.org/go":                      {"lang/cuefile", "lang/schema/gen"},
 	"google.golang.org/protobuf":          {"cache/remote", "stdlib/graph/onnx"},
 	"github.com/zclconf/go-cty":           {"lang"},
@@ -170,5 +171,26 @@ func TestAddKind(t *testing.T) {
 		if err != nil || !strings.Contains(string(out), want) {
 			t.Fatalf("%v\n%s\nwant %s", err, out, want)
 		}
+	}
+}
+
+// TestNoXLAByDefault: XLA's packages, and cgo with them, are in builds with -tags xla only.
+func TestNoXLAByDefault(t *testing.T) {
+	deps := func(env string, args ...string) string {
+		cmd := exec.Command("go", append(append([]string{"list", "-deps"}, args...), "./cmd/mbuild")...)
+		cmd.Env = append(os.Environ(), env, "GOFLAGS=")
+		cmd.Stderr = os.Stderr
+		out, err := cmd.Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(out)
+	}
+	const xla = "github.com/gomlx/go-xla/"
+	if strings.Contains(deps("CGO_ENABLED=1"), xla) || strings.Contains(deps("CGO_ENABLED=0", "-tags", "xla"), xla) {
+		t.Error("a build without XLA imports its packages")
+	}
+	if !strings.Contains(deps("CGO_ENABLED=1", "-tags", "xla"), xla) {
+		t.Error("a build with XLA does not import its packages")
 	}
 }

@@ -344,7 +344,7 @@ func (m *machine) identify(n *node) {
 	for i := range n.step.Action.Inputs {
 		n.inputs[i] = m.digest(n.step.Action.Inputs[i].Source)
 	}
-	n.encoded = n.step.Encode(n.inputs, m.plan.Toolchain)
+	n.encoded = n.step.Encode(n.inputs, m.plan.ToolchainOf(n.step.Action))
 	n.key = cache.KeyOf(n.encoded)
 	n.changed = n.key != n.step.Key || n.step.Status != planner.Cached
 }

@@ -82,9 +82,14 @@ type Job struct {
 	Inputs  map[string]JobInput
 	Outputs map[string]string // path by output name
 	Scratch string            // private directory, empty at the start, gone afterwards
-	Backend string            // name of the compute backend, "go"
+	Backend string            // name of the compute backend, "go"; "" for actions that do not compute
+	Need    int64             // bytes of memory that the run expects to take; it sets this for the message when there are fewer
 	Limits  planner.Limits
 	Log     io.Writer
+
+	// Next is what the action that follows in the series has as parameters, if it takes nothing but outputs of this one and
+	// inputs that this one has, too: a Run may begin with it while its outputs are stored. nil when there is none.
+	Next map[string]any
 
 	// Metrics is recorded with the result. It is not part of any output's bytes.
 	Metrics map[string]float64

@@ -40,7 +40,7 @@ func (m *machine) performInMemory(ctx context.Context, n *node) outcome {
 	}
 	job.files = &fileAccess{m: m, n: n}
 	defer job.files.close()
-	res := m.newResult()
+	res := m.newResult(n)
 	res.Execution.Worker = "in-process"
 	err := runHere(ctx, n.run, job)
 	var lost *lostInput

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -88,7 +89,7 @@ func (m *machine) perform(ctx context.Context, n *node) outcome {
 		return outcome{node: n, lost: lost, err: err}
 	}
 	log := job.Log.(*logBuffer)
-	res := m.newResult()
+	res := m.newResult(n)
 	ran := Ran{Worker: "in-process"}
 	if n.run.InProcess {
 		err = runHere(ctx, n.run, job)
@@ -149,9 +150,9 @@ func runHere(ctx context.Context, run Run, job *Job) (err error) {
 // newJob makes the part of a job that does not depend on where it runs.
 func (m *machine) newJob(n *node) *Job {
 	return &Job{
-		Addr: n.step.Addr, Params: value.Reveal(n.step.Params).(map[string]any), Backend: m.plan.Toolchain.Backend, Limits: n.step.Limits,
+		Addr: n.step.Addr, Params: value.Reveal(n.step.Params).(map[string]any), Backend: m.backend(n), Limits: n.step.Limits,
 		Inputs: make(map[string]JobInput, len(n.step.Action.Inputs)), Outputs: make(map[string]string, len(n.step.Action.Outputs)),
-		Metrics: map[string]float64{}, Memory: &Memory{},
+		Metrics: map[string]float64{}, Memory: &Memory{}, Next: m.next(n),
 		Log: &logBuffer{hide: hider(value.Secrets(n.step.Params)), emit: func(line string) { m.note(n, Event{Log: &LogLine{Text: line}}) }},
 		Progress: func(step, total int64, metrics map[string]float64) {
 			m.note(n, Event{Progress: &Progress{Step: step, Total: total, Metrics: metrics}})
@@ -159,10 +160,38 @@ func (m *machine) newJob(n *node) *Job {
 	}
 }
 
+// next is Job.Next. It looks only at what does not change during an apply.
+func (m *machine) next(n *node) map[string]any {
+	a := n.step.Action
+	if a.Series == "" {
+		return nil
+	}
+	for _, d := range n.dependents {
+		b := d.step.Action
+		if b.Series != a.Series || b.Block != a.Block || b.Kind != a.Kind || b.Verb != a.Verb || d.step.Status == planner.Cached {
+			continue
+		}
+		if !slices.ContainsFunc(b.Inputs, func(in planner.Input) bool {
+			return in.Action != a && !slices.ContainsFunc(a.Inputs, func(own planner.Input) bool { return own.Source == in.Source })
+		}) {
+			return value.Reveal(d.step.Params).(map[string]any)
+		}
+	}
+	return nil
+}
+
+// backend is the name of the backend that an action computes with, "" when it does not compute.
+func (m *machine) backend(n *node) string {
+	if !n.step.Compute {
+		return ""
+	}
+	return m.plan.ToolchainOf(n.step.Action).Backend
+}
+
 // newResult begins the result of a run that starts now.
-func (m *machine) newResult() *cache.ActionResult {
+func (m *machine) newResult(n *node) *cache.ActionResult {
 	res := new(cache.ActionResult)
-	res.Execution.Started, res.Execution.Backend = time.Now().UTC(), m.plan.Toolchain.Backend
+	res.Execution.Started, res.Execution.Backend = time.Now().UTC(), m.backend(n)
 	return res
 }
 

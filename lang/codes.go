@@ -38,6 +38,7 @@ var codes = map[string]string{
 	"too-many":            "for_each or count asks for more instances than a block may have. Split the work, or check the value: it is rarely meant.",
 	"bad-dynamic":         "A dynamic block is written: dynamic \"NAME\" { for_each = …, labels = [ … ], content { … } }.",
 	"unsupported":         "This is part of the design and not of this version. The text says what to do instead.",
+	"bad-lock":            "mbuild.lock.hcl is not written as mbuild writes it. Take it from the repository's history, or remove the part that is named and let `mbuild backend pin` write it again.",
 
 	// Values.
 	"wrong-type":       "The value is of another type than the attribute takes. The text says what was found and what is needed.",
@@ -130,6 +131,8 @@ var codes = map[string]string{
 	// Models, training, targets.
 	"bad-graph":         "The layers do not fit together. The text names the layer, what it needs and what it gets.",
 	"misfit":            "Two things do not fit: a model and its data, a loss and the model's output, a pass and the model. The text gives both sides.",
+	"out-of-memory":     "The device that computes, or this machine, has less memory than the action takes. Use a smaller batch, or accumulate gradients over several batches; fewer actions at a time (-j 1) leave more to each.",
+	"backend":           "The compute backend that is asked for cannot be used: this build has none of the kind, its plugin is not installed, is not the one that mbuild.lock.hcl pins, or is damaged. `mbuild backend list` shows what there is; docs/backends.md explains.",
 	"diverged":          "The loss became NaN or infinite. The epoch is not kept. A smaller learning rate, clip_norm, or standardized features are the usual cures.",
 	"overflow":          "float16 overflowed in 100 steps in a row. The epoch is not kept. bfloat16 has the range of float32; inputs and weights of about 1 keep float16 in its range.",
 	"unknown-metric":    "The report has no metric of this name. METRIC_drop and METRIC_rise compare with a baseline.",

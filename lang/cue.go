@@ -533,6 +533,10 @@ func (m *cueModule) addBlock(raw *cuefile.Block) {
 		m.report(Errorf("wrong-type", addr, raw.RangeOf("timeout", false), "Wrong type", "%s", text))
 		return
 	}
+	if text := b.setBackend(raw.Limits["backend"]); text != "" {
+		m.report(Errorf("wrong-type", addr, raw.RangeOf("backend", false), "Wrong type", "%s", text))
+		return
+	}
 	if text := b.setRetries(raw.Limits["retries"]); text != "" {
 		m.report(Errorf("wrong-type", addr, raw.RangeOf("retries", false), "Wrong type", "%s", text))
 		return

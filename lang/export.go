@@ -20,7 +20,7 @@ func SchemaCUE(kinds Catalog) []byte {
 			for _, o := range kinds.Outputs(family, typ) {
 				fmt.Fprintf(&b, "\t// Output.\n\t%s?: _\n", o.Name)
 			}
-			b.WriteString("\tenabled?: bool\n\ttags?: [...string]\n\tdepends_on?: [...string]\n\ttimeout?: string\n\tretries?: int\n}\n")
+			b.WriteString("\tenabled?: bool\n\ttags?: [...string]\n\tdepends_on?: [...string]\n\ttimeout?: string\n\tretries?: int\n\tbackend?: string\n}\n")
 		}
 	}
 	return []byte(b.String())

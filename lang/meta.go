@@ -13,8 +13,8 @@ import (
 )
 
 // meta are the attributes that every artifact block has, whatever its schema. None of them is part of what a block means:
-// they are no parameters of its actions and enter no key.
-var meta = []string{"for_each", "count", "depends_on", "enabled", "tags", "timeout", "retries"}
+// they are no parameters of its actions. backend alone changes keys, through the fingerprint of the backend that it names.
+var meta = []string{"for_each", "count", "depends_on", "enabled", "tags", "timeout", "retries", "backend"}
 
 // maxRetries bounds retries: what fails more often than that is not transient.
 const maxRetries = 10
@@ -22,10 +22,10 @@ const maxRetries = 10
 // maxTimeout is more than a year.
 const maxTimeout = 10000 * time.Hour
 
-// evalMeta reads what says when and how a block is built: enabled, tags, timeout, retries, depends_on.
+// evalMeta reads what says when and how a block is built: enabled, tags, timeout, retries, backend, depends_on.
 func (m *module) evalMeta(d *declaration, b *Block, s scope) (ok, enabled bool) {
 	enabled = true
-	for _, name := range []string{"enabled", "tags", "timeout", "retries"} {
+	for _, name := range []string{"enabled", "tags", "timeout", "retries", "backend"} {
 		a := d.block.Body.Attributes[name]
 		if a == nil {
 			continue
@@ -56,7 +56,7 @@ func (m *module) evalMeta(d *declaration, b *Block, s scope) (ok, enabled bool) 
 	return true, enabled
 }
 
-// setMeta sets tags, timeout or retries from an expression's value; it returns what is wrong with it.
+// setMeta sets tags, timeout, retries or backend from an expression's value; it returns what is wrong with it.
 func (b *Block) setMeta(name string, v cty.Value) string {
 	n, err := fromCty(v)
 	if err != nil {
@@ -76,6 +76,8 @@ func (b *Block) setMeta(name string, v cty.Value) string {
 		return ""
 	case "timeout":
 		return b.setTimeout(n)
+	case "backend":
+		return b.setBackend(n)
 	}
 	return b.setRetries(n)
 }
@@ -93,6 +95,19 @@ func (b *Block) setTimeout(v any) string {
 		return `timeout needs a time above zero and up to 10000h in hours, minutes and seconds: "30m", "90s", "1h30m".`
 	}
 	b.Timeout = d
+	return ""
+}
+
+// setBackend sets the compute backend that the block asks for; nil asks for none.
+func (b *Block) setBackend(v any) string {
+	if v == nil {
+		return ""
+	}
+	name, isString := value.Reveal(v).(string)
+	if !isString || name == "" {
+		return `backend needs the name of a backend: "go", "auto", "xla:cpu", …`
+	}
+	b.Backend = name
 	return ""
 }
 

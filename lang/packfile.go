@@ -398,6 +398,7 @@ func (p *packer) block(b *Block, attrs []byte, number map[Addr]int) {
 	p.texts(b.Tags)
 	p.uint(int(b.Timeout / time.Second))
 	p.uint(b.Retries)
+	p.text(b.Backend)
 }
 
 func (u *unpacker) addr() Addr {
@@ -424,5 +425,6 @@ func (u *unpacker) block(b *Block, source func() *Spec, targets []int) []int {
 	}
 	b.Tags = u.texts()
 	b.Timeout, b.Retries = time.Duration(u.uint())*time.Second, u.uint()
+	b.Backend = u.text()
 	return targets
 }

@@ -98,6 +98,9 @@ func full(t *testing.T, s *Spec) string {
 		if x.Retries > 0 {
 			fmt.Fprintf(&b, " retries %d", x.Retries)
 		}
+		if x.Backend != "" {
+			b.WriteString(" backend " + x.Backend)
+		}
 		for _, d := range x.DependsOn {
 			b.WriteString(" after " + d.String())
 		}

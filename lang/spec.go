@@ -55,6 +55,7 @@ type Block struct {
 	Tags      []string
 	Timeout   time.Duration // longest run of one of its actions; 0 is none of its own
 	Retries   int           // how often a failed action is run again, for kinds that allow it
+	Backend   string        // the compute backend that the block asks for, "" for the plan's
 
 	attrs  map[string]any
 	packed *packed // of a Spec from a cache

@@ -62,7 +62,7 @@ train "supervised" "t" {
 }
 output "model" { value = train.supervised.t["a"].model }
 `,
-	"b.mbuild.hcl":      "pass \"prune\" \"p\" {\n  from = train.supervised.t[\"b\"].model\n  depends_on = [dataset.csv.d]\n}\n",
+	"b.mbuild.hcl":      "pass \"prune\" \"p\" {\n  from = train.supervised.t[\"b\"].model\n  depends_on = [dataset.csv.d]\n  backend = \"go\"\n}\n",
 	"own/m.mbuild.hcl":  "variable \"rate\" {}\nvariable \"data\" {}\ntrain \"supervised\" \"t\" {\n  data = var.data\n  epochs = 1\n  optimizer \"sgd\" { lr = var.rate }\n}\n",
 	"x.auto.mbvars":     "epochs = 3\n",
 	"data/one.csv":      "a,b\n1,2\n",
@@ -82,7 +82,7 @@ func meaning(t testing.TB, s *Spec) string {
 		return string(enc)
 	}
 	for _, x := range s.Blocks {
-		fmt.Fprintf(&b, "%s %s %v %v %v %v %v %v\n", x.Addr, text(x.Attrs()), x.Refs, x.DependsOn, x.Tags, x.Timeout, x.Retries, x.Decl())
+		fmt.Fprintf(&b, "%s %s %v %v %v %v %v %v\n", x.Addr, text(x.Attrs()), x.Refs, x.DependsOn, append(x.Tags, x.Backend), x.Timeout, x.Retries, x.Decl())
 	}
 	for _, o := range s.Outputs {
 		fmt.Fprintf(&b, "output %s %s %v %v\n", o.Name, text(o.Value), o.Description, o.Range)

@@ -71,6 +71,7 @@ type Action struct {
 	Gates   []*Action // must have passed before this action may run
 	Gate    *Gate     // set when this action is a gate
 	Compute bool      // its bytes depend on the compute backend, whose fingerprint then enters the key
+	Work    Work      // of the whole series that it is a link of; zero where nothing is known
 	Host    bool      // its bytes depend on the machine's platform ("linux/amd64"), which then enters the key
 	Visible bool      // an output of it is bound to the block: its bytes are wanted, not only its record
 	Limits  Limits
@@ -98,6 +99,13 @@ func (a *Action) Timeout() time.Duration {
 		return a.Block.Timeout
 	}
 	return a.Kind.Timeout
+}
+
+// Work is a rough count of floating point operations, made of the spec and the sizes of source files alone, so that what is
+// chosen by it is the same on every machine and at every time.
+type Work struct {
+	Fixed   float64
+	PerByte float64 // of the source files that the action depends on
 }
 
 // Toolchain is what a machine adds to the keys of kinds that ask for it.

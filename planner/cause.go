@@ -85,7 +85,7 @@ func (e *Explainer) changes(ctx context.Context, v *visit) []Reason {
 	case v.before.IsZero(), s.Status == Build && v.before == s.PriorKey:
 		return s.Reasons
 	}
-	return Changes(ctx, e.Store, s, v.before, e.Plan.Toolchain)
+	return Changes(ctx, e.Store, s, v.before, e.Plan.ToolchainOf(s.Action))
 }
 
 // known says what differs of a step of which not all inputs are known: attributes, kind, toolchain, and the inputs that are.
@@ -105,7 +105,7 @@ func (e *Explainer) known(ctx context.Context, s *Step) []Reason {
 			inputs[i], unknown[in.Name] = cache.Sum(nil), true // stands in, and is not compared
 		}
 	}
-	doc, err := value.Decode(s.Encode(inputs, e.Plan.Toolchain))
+	doc, err := value.Decode(s.Encode(inputs, e.Plan.ToolchainOf(s.Action)))
 	after, ok := doc.(map[string]any)
 	if err != nil || !ok {
 		return nil

@@ -8,7 +8,7 @@ import (
 
 // Costs is what earlier applies of a project cost, learned from their records (package runs). The zero value knows nothing.
 type Costs struct {
-	Kinds map[string]Cost `json:"kinds"` // by kind and verb: "train.supervised/segment"
+	Kinds map[string]Cost `json:"kinds"` // by kind and verb, and backend where it is not go: "train.supervised/segment on xla:cpu"
 	Fixed float64         `json:"fixed"` // seconds of an apply beside its actions: planning, starting, writing memories
 }
 
@@ -20,12 +20,16 @@ type Cost struct {
 	Store    int64   `json:"store"`
 }
 
-// CostName is the name under which Costs holds the cost of an action.
-func (a *Action) CostName() string {
-	if a.Verb == "" {
-		return a.Kind.Name()
+// CostName is the name under which Costs holds the cost of an action on a backend, "" where it does not compute.
+func (a *Action) CostName(backend string) string {
+	name := a.Kind.Name()
+	if a.Verb != "" {
+		name += "/" + a.Verb
 	}
-	return a.Kind.Name() + "/" + a.Verb
+	if backend != "" && backend != "go" {
+		name += " on " + backend
+	}
+	return name
 }
 
 // estimates guesses what each step costs that is to run. In order of trust: a result under the same key (its bytes were lost, or
@@ -49,22 +53,23 @@ func (p *Plan) estimates(ctx context.Context, req Request) {
 
 func (p *Plan) estimate(ctx context.Context, req Request, i int) Estimate {
 	s := p.Steps[i]
+	name := s.CostName(p.backendOf(s.Action))
 	if s.Result != nil {
-		return recorded(s.Result, req.Costs.of(s.Action))
+		return recorded(s.Result, req.Costs.Kinds[name])
 	}
 	for _, k := range []cache.ActionKey{s.Key, s.PriorKey} {
 		if k.IsZero() || k == s.Key && !isForced(s) {
 			continue // a key that is to be built has no result
 		}
-		if r, err := req.Store.Lookup(ctx, k); err == nil {
-			return recorded(r, req.Costs.of(s.Action))
+		if r, err := req.Store.Lookup(ctx, k); err == nil && (!s.Compute || r.Execution.Backend == p.backendOf(s.Action)) {
+			return recorded(r, req.Costs.Kinds[name])
 		}
 	}
 	if s.Series != "" {
 		for j := i - 1; j >= 0 && p.Steps[j] != nil && p.Steps[j].Block == s.Block; j-- {
 			if q := p.Steps[j]; q.Series == s.Series {
 				if q.Result != nil {
-					return recorded(q.Result, req.Costs.of(s.Action))
+					return recorded(q.Result, req.Costs.Kinds[name])
 				}
 				if q.Estimate.Basis == "record" {
 					return q.Estimate
@@ -76,7 +81,7 @@ func (p *Plan) estimate(ctx context.Context, req Request, i int) Estimate {
 	if s.Kind.Estimate != nil {
 		return s.Kind.Estimate(s.Action)
 	}
-	if c, ok := req.Costs.Kinds[s.CostName()]; ok {
+	if c, ok := req.Costs.Kinds[name]; ok {
 		return Estimate{Seconds: c.Seconds, MemoryBytes: c.Memory, StoreBytes: c.Store, Basis: "model"}
 	}
 	return Estimate{Basis: "none"}
@@ -96,8 +101,6 @@ func (p *Plan) fillChains() {
 }
 
 func isForced(s *Step) bool { return len(s.Reasons) > 0 && s.Reasons[0].Code == "forced" }
-
-func (c Costs) of(a *Action) Cost { return c.Kinds[a.CostName()] }
 
 // recorded is what a result says of its cost, with the overhead that it does not know of.
 func recorded(r *cache.ActionResult, c Cost) Estimate {

@@ -83,7 +83,7 @@ type Drift struct {
 type Plan struct {
 	Graph     *Graph
 	Snapshot  *Snapshot
-	Toolchain Toolchain
+	Toolchain Toolchain    // of blocks that ask for no other
 	Steps     []*Step      // by action index; nil where the targets do not want the action
 	Blocks    []*BlockStep // wanted blocks in address order
 	Drift     []Drift
@@ -91,6 +91,8 @@ type Plan struct {
 	Summary   Summary  // Beyond included
 	Costs     Costs    // what the estimates rest on
 	Total     Estimate // of all that would run, in as many slots as there will be; set by whoever knows the slots
+
+	choose func(*Action) Toolchain
 
 	// Beyond counts the actions of the spec that are not in Graph, for nothing that they depend on has changed since a plan
 	// found them cached.
@@ -112,6 +114,22 @@ func (p *Plan) Cost() Estimate {
 		}
 	}
 	return t
+}
+
+// ToolchainOf is the toolchain that an action computes with.
+func (p *Plan) ToolchainOf(a *Action) Toolchain {
+	if !a.Compute || p.choose == nil {
+		return p.Toolchain
+	}
+	return p.choose(a)
+}
+
+// backendOf is the name of the backend that an action computes with, "" when it does not compute.
+func (p *Plan) backendOf(a *Action) string {
+	if !a.Compute {
+		return ""
+	}
+	return p.ToolchainOf(a).Backend
 }
 
 // Empty reports that an apply would change nothing.

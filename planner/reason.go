@@ -20,7 +20,7 @@ func (p *Plan) explain(ctx context.Context, req Request) {
 		if s.Status != Build || len(s.Reasons) > 0 {
 			continue
 		}
-		s.Reasons = Changes(ctx, req.Store, s, s.PriorKey, req.Toolchain)
+		s.Reasons = Changes(ctx, req.Store, s, s.PriorKey, p.ToolchainOf(s.Action))
 		if len(s.Reasons) == 1 && s.Reasons[0].Code == "new" && req.Last.Interrupted(s.Addr) {
 			s.Reasons[0].Code = "interrupted"
 		}
@@ -106,16 +106,27 @@ func Diff(before, after map[string]any) []Reason {
 	rs = append(rs, diffValue("attribute", "", before["params"], after["params"])...)
 	rs = append(rs, diffValue("input", "", before["inputs"], after["inputs"])...)
 	for _, k := range []string{"backend", "platform"} {
-		rs = append(rs, diffValue("toolchain", k, fingerprint(before[k]), fingerprint(after[k]))...)
+		rs = append(rs, diffFingerprint(k, before[k], after[k])...)
 	}
 	return rs
 }
 
 // Diff lists what differs between two toolchains, by parts of the fingerprint: "backend.simd: avx512 -> avx2".
 func (t Toolchain) Diff(now Toolchain) []Reason {
-	rs := diffValue("toolchain", "backend", fingerprint(t.Fingerprint), fingerprint(now.Fingerprint))
+	rs := diffFingerprint("backend", t.Fingerprint, now.Fingerprint)
 	rs = append(rs, diffValue("toolchain", "name", t.Backend, now.Backend)...)
 	return append(rs, diffValue("toolchain", "platform", t.Platform, now.Platform)...)
+}
+
+// diffFingerprint lists the parts that differ; between two backends it is their names alone, for everything else does.
+func diffFingerprint(path string, before, after any) []Reason {
+	b, a := fingerprint(before), fingerprint(after)
+	bm, ok1 := b.(map[string]any)
+	am, ok2 := a.(map[string]any)
+	if ok1 && ok2 && !equal(bm["backend"], am["backend"]) {
+		return []Reason{{Code: "toolchain", Path: path, Before: bm["backend"], After: am["backend"]}}
+	}
+	return diffValue("toolchain", path, b, a)
 }
 
 // fingerprint takes a backend's fingerprint apart where it is an object in JSON.

@@ -160,3 +160,27 @@ func sourceError(f SourceFile, err error) *hcl.Diagnostic {
 		return lang.Errorf("unreadable-file", f.Block.Addr, f.Block.RangeOf(f.At, false), "File not readable", "The file %q cannot be read: %v.", f.Path, err)
 	}
 }
+
+// SourceBytes is the size of the source files that an action depends on, through other actions or not.
+func (s *Snapshot) SourceBytes(a *Action) int64 {
+	var total int64
+	seen, files := map[*Action]bool{}, map[string]bool{}
+	var visit func(*Action)
+	visit = func(a *Action) {
+		if seen[a] {
+			return
+		}
+		seen[a] = true
+		for i := range a.Inputs {
+			switch in := &a.Inputs[i]; {
+			case in.Action != nil:
+				visit(in.Action)
+			case !files[in.File]:
+				files[in.File] = true
+				total += s.Files[in.File].Size()
+			}
+		}
+	}
+	visit(a)
+	return total
+}

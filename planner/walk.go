@@ -21,6 +21,10 @@ type Request struct {
 	NoCache   bool     // every action runs
 	Beyond    int      // see Plan
 	Costs     Costs    // what earlier applies cost, for estimates
+
+	// Choose is the toolchain of an action that computes; nil stands for Toolchain. It is a pure function of the action and
+	// the snapshot.
+	Choose func(*Action) Toolchain
 }
 
 // Make walks the graph in topological order. An action whose inputs are known has a key and is looked up; what it gave
@@ -36,7 +40,7 @@ func Make(ctx context.Context, req Request) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Plan{Graph: req.Graph, Snapshot: req.Snapshot, Toolchain: req.Toolchain, Costs: req.Costs, Steps: make([]*Step, len(req.Graph.Actions)), Beyond: req.Beyond}
+	p := &Plan{Graph: req.Graph, Snapshot: req.Snapshot, Toolchain: req.Toolchain, choose: req.Choose, Costs: req.Costs, Steps: make([]*Step, len(req.Graph.Actions)), Beyond: req.Beyond}
 	steps := make([]Step, len(req.Graph.Actions))
 	var buf []byte
 	for i, a := range req.Graph.Actions {
@@ -68,7 +72,7 @@ func (p *Plan) probe(ctx context.Context, req Request, s *Step, force bool, buf 
 	for i := range s.Action.Inputs {
 		s.Inputs[i] = p.digestOf(s.Action.Inputs[i].Source)
 	}
-	buf = s.AppendEncoded(buf, s.Inputs, req.Toolchain)
+	buf = s.AppendEncoded(buf, s.Inputs, p.ToolchainOf(s.Action))
 	s.Key = cache.KeyOf(buf)
 	if force {
 		s.Status, s.Reasons = Build, []Reason{{Code: "forced"}}

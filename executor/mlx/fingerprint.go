@@ -3,36 +3,11 @@ package mlx
 import (
 	"os"
 	"regexp"
-	"runtime"
 	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
-
-	"mbuild.dev/mbuild/lang/value"
 )
-
-// Fingerprint is canonical JSON, one line, with everything of a backend that may change the bits of what it computes:
-//
-//	backend, config   its name and how it is opened
-//	gomlx, compute    versions of the two modules
-//	go                version of the Go compiler without the patch level: math functions and kernels are compiled by it
-//	arch, fma         the processor's architecture, and whether the compiler fuses x*y + z (always on arm64, with GOAMD64=v3)
-//	simd              the instruction set in effect: avx512, avx2 or none
-//	precision         float32: no step is done in fewer bits unless the model says so
-//
-// The number of processors is not in it; a test holds that it changes nothing.
-func Fingerprint(name string) (string, error) {
-	if err := Known(name); err != nil {
-		return "", err
-	}
-	b, err := value.Canonical(map[string]any{
-		"backend": name, "config": goConfig, "precision": "float32",
-		"gomlx": moduleVersion("github.com/gomlx/gomlx"), "compute": moduleVersion("github.com/gomlx/compute"),
-		"go": compiler(runtime.Version()), "arch": runtime.GOARCH, "fma": fuses(), "simd": SIMD(),
-	})
-	return string(b), err
-}
 
 var release = regexp.MustCompile(`^go\d+\.\d+`)
 

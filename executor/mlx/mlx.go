@@ -1,27 +1,25 @@
 // Package mlx is the doorway to GoMLX: it opens a backend, says what of it may change bits, moves tensors in and out, turns
 // GoMLX's panics into errors, and has the random numbers that everything random in mbuild is made of.
 //
-// It does not know models, files or actions. The nouns, in order of appearance: Session (an open backend), Fingerprint (what a
-// key must hold of it), Tensor and friends (float32 slices and bytes to tensors and back), Try (the recover at the boundary),
-// Random.
+// It does not know models, files or actions. The nouns, in order of appearance: Name (of a backend), Choice (what a name stands
+// for on this machine, its Fingerprint, and the environment of its workers), Session (an open backend), Tensor and friends
+// (float32 slices and bytes to tensors and back), Try (the recover at the boundary), Random.
 //
-// The invariant: two processes whose Fingerprint is equal compute equal bits from equal inputs, whatever their number of
-// processors. Only packages of stdlib and this one import GoMLX. Read next: stdlib/graph/mlx, the lowering of models.
+// The pure Go backend is always there. XLA, through PJRT plugins, is in builds with cgo and -tags xla; nothing else imports
+// its packages. The invariant: two processes whose Fingerprint is equal compute equal bits from equal inputs, whatever their
+// number of processors (on GPUs: as far as XLA keeps what its flags promise). Only packages of stdlib and this one import
+// GoMLX. Read next: stdlib/graph/mlx, the lowering of models.
 package mlx
 
 import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
-	"strings"
 	"sync"
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/gobackend"
 )
-
-// Go is the name of the pure Go backend, which is in every build.
-const Go = "go"
 
 // goConfig makes the Go backend run one operation at a time (each of them on all cores). Its parallel mode deadlocks when
 // operations that wait for workers fill the pool, with one processor at once; the bits are the same.
@@ -38,18 +36,18 @@ var (
 	sessions = map[string]*Session{}
 )
 
-// Open opens a backend by name. A process has one session a name; it is never closed.
+// Open opens a backend by its name in normal form. A process has one session a name; it is never closed. One with a plugin
+// is opened in workers only, whose environment describes it (Choice.Environment).
 func Open(name string) (*Session, error) {
-	if err := Known(name); err != nil {
-		return nil, err
-	}
 	mu.Lock()
 	defer mu.Unlock()
 	if s := sessions[name]; s != nil {
 		return s, nil
 	}
-	var b compute.Backend
-	err := Try(func() (err error) { b, err = gobackend.New(goConfig); return })
+	if err := Known(name); err != nil {
+		return nil, err
+	}
+	b, err := open(name)
 	if err != nil {
 		return nil, fmt.Errorf("opening backend %q: %w", name, err)
 	}
@@ -58,17 +56,16 @@ func Open(name string) (*Session, error) {
 	return s, nil
 }
 
-// Known says, in one line, why a backend cannot be used and what to do, without opening it; nil if it can.
-func Known(name string) error {
-	switch base, _, _ := strings.Cut(name, ":"); {
-	case name == Go:
-		return nil
-	case base == Go:
-		return fmt.Errorf("backend %q takes no options: use %q", Go, Go)
-	case base == "xla":
-		return fmt.Errorf("there is no backend %q in this build of mbuild: that takes cgo, -tags xla and a PJRT plugin; use %q", name, Go)
+func open(name string) (b compute.Backend, err error) {
+	if name != Go {
+		c, err := inherited(name)
+		if err != nil {
+			return nil, err
+		}
+		return openPlugin(c)
 	}
-	return fmt.Errorf("there is no backend %q in this build of mbuild; it has %q", name, Go)
+	err = Try(func() (err error) { b, err = gobackend.New(goConfig); return })
+	return b, err
 }
 
 // Try calls f and turns a panic, which is how GoMLX reports errors in graphs, into an error. A mistake in our own code (a

@@ -8,10 +8,13 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/gomlx/gomlx/core/graph"
+
+	"mbuild.dev/mbuild/executor/pjrt"
 )
 
 func TestOpen(t *testing.T) {
@@ -22,14 +25,119 @@ func TestOpen(t *testing.T) {
 	if again, _ := Open(Go); again != s {
 		t.Error("a second Open gives another session")
 	}
+	plugged := "-tags xla"
+	if HasXLA {
+		plugged = "in workers only"
+	}
 	for name, want := range map[string]string{
-		"xla:cpu": "-tags xla", "xla": "PJRT plugin", "go:parallelism=4": "takes no options", "cuda": "no backend", "": "no backend",
+		"xla:cpu": plugged, "pjrt:/no/such.so": plugged, "xla": "PJRT plugin", "go:parallelism=4": "takes no options", "go,threads=2": "takes no options",
+		"cuda": "no backend", "": "no backend", "xla:cpu,threads=0": "threads=N", "xla:cpu,device=1": "one device", "xla:cuda,threads=3": "takes no threads",
+		"xla:cpu,threads=2,threads=2": "each once", "xla:cpu,precision=8": "write threads=N", "pjrt:": "no backend",
 	} {
 		if _, err := Open(name); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("Open(%q): %v, want one line with %q", name, err, want)
 		}
 		if _, err := Fingerprint(name); err == nil {
 			t.Errorf("there is a fingerprint of %q", name)
+		}
+	}
+}
+
+func TestParseName(t *testing.T) {
+	for text, want := range map[string]Name{
+		"go": {Base: "go"}, "auto": {Base: "auto"}, "xla:cpu": {Base: "xla:cpu", Threads: 2}, "xla:cpu,threads=8": {Base: "xla:cpu", Threads: 8},
+		"xla:cuda,device=1": {Base: "xla:cuda", Device: 1}, "pjrt:/a,b/x.so,threads=3": {Base: "pjrt:/a,b/x.so", Threads: 3}, "pjrt:/x.so,threads=3,threads=4": {},
+		"pjrt:/a/x.so,threads=3": {Base: "pjrt:/a/x.so", Threads: 3},
+	} {
+		got, err := ParseName(text)
+		if want == (Name{}) {
+			if err == nil {
+				t.Errorf("%q is taken for %+v", text, got)
+			}
+			continue
+		}
+		if err != nil || got != want {
+			t.Errorf("%q is %+v, %v; want %+v", text, got, err, want)
+		}
+		if again, err := ParseName(got.String()); err != nil || again != got {
+			t.Errorf("%q in normal form is %q, which is %+v, %v", text, got, again, err)
+		}
+	}
+}
+
+func choiceOf(t *testing.T, name, platform, kind string) *Choice {
+	n, err := ParseName(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Choose(n, &pjrt.Plugin{Backend: n.Base, Path: "/plugins/p.so", Digest: "sha256:aa"}, platform, kind)
+}
+
+// TestChoice: what changes results is in the fingerprint, and nothing else.
+func TestChoice(t *testing.T) {
+	base := choiceOf(t, "xla:cpu", PlatformCPU, "")
+	seen := map[string]string{base.Fingerprint(): "xla:cpu", GoChoice().Fingerprint(): "go"}
+	for what, c := range map[string]*Choice{
+		"threads": choiceOf(t, "xla:cpu,threads=3", PlatformCPU, ""), "cuda": choiceOf(t, "xla:cuda", PlatformCUDA, "A100"),
+		"another GPU": choiceOf(t, "xla:cuda", PlatformCUDA, "H100"), "another platform": choiceOf(t, "pjrt:/p.so", "tpu", "v5"),
+	} {
+		if old := seen[c.Fingerprint()]; old != "" {
+			t.Errorf("%s and %s have one fingerprint", what, old)
+		}
+		seen[c.Fingerprint()] = what
+	}
+	other := *base
+	other.Plugin = &pjrt.Plugin{Digest: "sha256:bb"}
+	if seen[other.Fingerprint()] != "" {
+		t.Error("the plugin's digest changes nothing")
+	}
+	for what, c := range map[string]*Choice{"by path": choiceOf(t, "pjrt:/p.so", PlatformCPU, ""), "threads said": choiceOf(t, "xla:cpu,threads=2", PlatformCPU, "ignored")} {
+		if c.Fingerprint() != base.Fingerprint() {
+			t.Errorf("%s: %s, want %s", what, c.Fingerprint(), base.Fingerprint())
+		}
+	}
+	if a, b := choiceOf(t, "xla:cuda,device=1", PlatformCUDA, "A100"), choiceOf(t, "xla:cuda", PlatformCUDA, "A100"); a.Fingerprint() != b.Fingerprint() {
+		t.Error("the number of the device changes results")
+	}
+}
+
+// TestEnvironment: the worker's environment says what the fingerprint says, and holds no flags of the user's.
+func TestEnvironment(t *testing.T) {
+	t.Setenv("XLA_FLAGS", "--xla_of_the_user")
+	t.Setenv("CUDA_VISIBLE_DEVICES", "1")
+	cpu, cuda := choiceOf(t, "xla:cpu,threads=3", PlatformCPU, "").Environment(), choiceOf(t, "xla:cuda", PlatformCUDA, "A100").Environment()
+	for _, want := range []string{"PJRT_NPROC=3", "GOMLX_NO_AUTO_INSTALL=1", "MALLOC_MMAP_THRESHOLD_=4294967296"} {
+		if !slices.Contains(cpu, want) {
+			t.Errorf("a CPU's worker has no %s: %q", want, cpu)
+		}
+	}
+	for _, want := range []string{"XLA_FLAGS=" + cudaFlags, "CUDA_VISIBLE_DEVICES=1"} {
+		if !slices.Contains(cuda, want) {
+			t.Errorf("a GPU's worker has no %s: %q", want, cuda)
+		}
+	}
+	if strings.Contains(strings.Join(append(cpu, cuda...), " "), "of_the_user") {
+		t.Error("the user's XLA_FLAGS reach a worker")
+	}
+	if env := GoChoice().Environment(); len(env) != 0 {
+		t.Errorf("go's workers get %q", env)
+	}
+}
+
+func TestOutOfMemory(t *testing.T) {
+	for text, want := range map[string]int64{
+		"PJRT error (code=8): Out of memory allocating 2199023255552 bytes.":                             2199023255552,
+		"RESOURCE_EXHAUSTED: Out of memory while trying to allocate 1024 bytes.":                         1024,
+		"PJRT error (code=8): RESOURCE_EXHAUSTED: Failed to allocate request for 20.0GiB (1B) on device": 20 << 30,
+		"PJRT error (code=8): no room": 0,
+	} {
+		if got, ok := OutOfMemory(errors.New(text)); !ok || got != want {
+			t.Errorf("%q: %d, %v", text, got, ok)
+		}
+	}
+	for _, err := range []error{nil, errors.New("PJRT error (code=3): invalid argument")} {
+		if _, ok := OutOfMemory(err); ok {
+			t.Errorf("%v is taken for the end of memory", err)
 		}
 	}
 }

@@ -9,6 +9,8 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"regexp"
+	"slices"
 	"strings"
 	"sync"
 
@@ -19,6 +21,9 @@ import (
 
 // Pool starts workers as they are needed and keeps them for the next job. It implements executor.Runner.
 type Pool struct {
+	// Environment is what workers of a backend get in their environment beside what all workers get. May be nil.
+	Environment func(backend string) []string
+
 	command func() *exec.Cmd
 	launch  launcher
 
@@ -29,15 +34,18 @@ type Pool struct {
 
 // NewPool returns a pool of workers that are this very binary, called with Arg.
 func NewPool() *Pool {
-	return &Pool{launch: open, command: func() *exec.Cmd {
-		exe, err := os.Executable()
-		if err != nil {
-			exe = os.Args[0]
-		}
-		cmd := exec.Command(exe)
-		cmd.Args = []string{os.Args[0], Arg}
-		return cmd
-	}}
+	return &Pool{launch: open, command: func() *exec.Cmd { return self(Arg) }}
+}
+
+// self is a command that runs this very binary.
+func self(arg string) *exec.Cmd {
+	exe, err := os.Executable()
+	if err != nil {
+		exe = os.Args[0]
+	}
+	cmd := exec.Command(exe)
+	cmd.Args = []string{os.Args[0], arg}
+	return cmd
 }
 
 // Confinement says what workers may touch beside the program, the system's libraries and devices that compute: everything else
@@ -69,12 +77,13 @@ func weaker(all []sandbox.Ability) (off []sandbox.Ability) {
 
 // process is one worker and what the parent knows of its memory.
 type process struct {
-	cmd    *exec.Cmd
-	in     io.WriteCloser
-	out    *bufio.Reader
-	stderr *tail
-	wait   func() error      // reaps the process, once
-	made   map[string]string // digest -> "<job id>/<output>" of the jobs that ran here, newest wins
+	cmd     *exec.Cmd
+	special []string // what its environment has beside that of all workers
+	in      io.WriteCloser
+	out     *bufio.Reader
+	stderr  *tail
+	wait    func() error      // reaps the process, once
+	made    map[string]string // digest -> "<job id>/<output>" of the jobs that ran here, newest wins
 }
 
 // Run implements executor.Runner. Cancelling ctx kills the worker.
@@ -121,9 +130,14 @@ func (p *Pool) remember(w *process, id int, digests map[string]string) {
 	}
 }
 
-// acquire prefers the idle worker that made one of the job's inputs. One that has died meanwhile is replaced without a word.
+// acquire takes an idle worker with the environment that the job's backend needs, preferably the one that made one of the job's
+// inputs. One that has died meanwhile is replaced without a word.
 func (p *Pool) acquire(job *executor.Job) (*process, error) {
-	for w := p.take(job); w != nil; w = p.take(job) {
+	var special []string
+	if p.Environment != nil {
+		special = p.Environment(job.Backend)
+	}
+	for w := p.take(job, special); w != nil; w = p.take(job, special) {
 		if !ended(w.cmd.Process.Pid) {
 			return w, nil
 		}
@@ -132,18 +146,26 @@ func (p *Pool) acquire(job *executor.Job) (*process, error) {
 	p.mu.Lock()
 	launch := p.launch
 	p.mu.Unlock()
-	return start(p.command(), launch)
+	cmd := p.command()
+	cmd.Env = append(environment(), special...)
+	return start(cmd, special, launch)
 }
 
-// take removes an idle worker from the pool; nil when there is none.
-func (p *Pool) take(job *executor.Job) *process {
+// take removes an idle worker with that environment from the pool; nil when there is none.
+func (p *Pool) take(job *executor.Job, special []string) *process {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	best := len(p.idle) - 1
+	best, made := -1, false
 	for i, w := range p.idle {
+		if !slices.Equal(w.special, special) {
+			continue
+		}
+		if !made {
+			best = i
+		}
 		for _, in := range job.Inputs {
 			if w.made[in.Digest] != "" {
-				best = i
+				best, made = i, true
 			}
 		}
 	}
@@ -173,10 +195,9 @@ func (p *Pool) Close() {
 	p.launch.close()
 }
 
-func start(cmd *exec.Cmd, launch launcher) (*process, error) {
-	w := &process{cmd: cmd, stderr: &tail{}, made: map[string]string{}}
+func start(cmd *exec.Cmd, special []string, launch launcher) (*process, error) {
+	w := &process{cmd: cmd, special: special, stderr: &tail{}, made: map[string]string{}}
 	cmd.Stderr = w.stderr
-	cmd.Env = environment()
 	isolate(cmd)
 	var err error
 	if w.in, err = cmd.StdinPipe(); err != nil {
@@ -194,10 +215,11 @@ func start(cmd *exec.Cmd, launch launcher) (*process, error) {
 	return w, nil
 }
 
-// environment is what workers get to see: enough to find temporary directories, and nothing that could change results.
+// environment is what all workers get to see: enough to find temporary directories, and of what could change results only
+// what is in the fingerprint of the go backend.
 func environment() []string {
 	var env []string
-	for _, k := range []string{"HOME", "PATH", "TMPDIR", "LANG", "LD_LIBRARY_PATH", "SystemRoot", "GOMEMLIMIT", "GOCOVERDIR", "GOMLX_SIMD_AVX512", "GOMLX_SIMD_AVX2"} {
+	for _, k := range []string{"HOME", "PATH", "TMPDIR", "LANG", "LD_LIBRARY_PATH", "SystemRoot", "GOMEMLIMIT", "GOCOVERDIR", "GOMLX_SIMD_AVX512", "GOMLX_SIMD_AVX2", "GOMLX_DOT_MATMUL"} {
 		if v, ok := os.LookupEnv(k); ok {
 			env = append(env, k+"="+v)
 		}
@@ -225,6 +247,11 @@ func (w *process) do(r request, job *executor.Job) (*answer, error) {
 	var err error
 	if r.Params, err = value.Canonical(job.Params); err != nil {
 		return nil, err
+	}
+	if job.Next != nil {
+		if r.Next, err = value.Canonical(job.Next); err != nil {
+			return nil, err
+		}
 	}
 	req, err := json.Marshal(r)
 	if err != nil {
@@ -262,17 +289,28 @@ func (w *process) close() {
 	w.wait()
 }
 
+// goOutOfMemory is what Go's runtime says before it ends a process for want of memory.
+var goOutOfMemory = regexp.MustCompile(`fatal error: (runtime: )?(out of memory|cannot allocate memory)[^\n]*|runtime: out of memory: [^\n]*`)
+
 // epitaph says what became of a worker that died on a job, and puts the end of what it printed into the job's log.
 func (w *process) epitaph(err error, job *executor.Job) error {
 	w.in.Close()
 	end := w.wait()
-	if text := w.stderr.String(); text != "" {
-		fmt.Fprintf(job.Log, "%s\n", strings.TrimRight(text, "\n"))
-	}
+	how, said := "", w.stderr.String()
 	var exit *exec.ExitError
+	if errors.As(end, &exit) {
+		how, said = ending(exit, said)
+	}
+	if said != "" {
+		fmt.Fprintf(job.Log, "%s\n", strings.TrimRight(said, "\n"))
+	}
 	switch {
-	case errors.As(end, &exit):
-		return fmt.Errorf("its worker died: %s", describe(exit))
+	case exit != nil && goOutOfMemory.MatchString(said):
+		return memoryFailure(job, 0, "its worker died: "+goOutOfMemory.FindString(said))
+	case exit != nil && len(w.special) > 0:
+		return fmt.Errorf("its worker died: %s. It used backend %s, whose plugin may end the process it is in: mbuild backend list asks the plugin, and -backend go does without", how, job.Backend)
+	case exit != nil:
+		return fmt.Errorf("its worker died: %s", how)
 	case end == nil:
 		return fmt.Errorf("its worker ended before it was done (%v)", err)
 	default:

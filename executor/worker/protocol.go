@@ -30,6 +30,7 @@ type request struct {
 	Outputs map[string]string            `json:"outputs"`
 	Scratch string                       `json:"scratch"`
 	Backend string                       `json:"backend"`
+	Next    json.RawMessage              `json:"next,omitempty"` // canonical JSON
 }
 
 // message is what a worker sends. Exactly one field is set.

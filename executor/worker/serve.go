@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -86,11 +85,7 @@ func (s *server) run(r request) (a *answer) {
 	}
 	a.Metrics = job.Metrics
 	if err != nil {
-		a.Error = err.Error()
-		var f *executor.Failure
-		if errors.As(err, &f) {
-			a.Failure = f
-		}
+		a.Error, a.Failure = err.Error(), failureOf(err, job)
 	}
 	return a
 }
@@ -101,6 +96,13 @@ func (s *server) call(job *executor.Job, r request) error {
 		return err
 	}
 	job.Params, _ = params.(map[string]any)
+	if len(r.Next) > 0 {
+		next, err := value.Decode(r.Next)
+		if err != nil {
+			return err
+		}
+		job.Next, _ = next.(map[string]any)
+	}
 	run, err := s.kinds.Run(r.Kind, r.Verb)
 	if err != nil {
 		return err

@@ -23,7 +23,7 @@ type Block struct {
 	DependsOn          []string       // addresses, as written
 	Tags               []string
 	Disabled           bool
-	Limits             map[string]any // timeout and retries, as written
+	Limits             map[string]any // timeout, retries and backend, as written
 
 	in *Instance
 	v  cue.Value
@@ -38,7 +38,7 @@ func (b *Block) Decl() hcl.Range {
 }
 
 // meta are the attributes that every block may have.
-var meta = []string{"for_each", "depends_on", "enabled", "tags", "timeout", "retries"}
+var meta = []string{"for_each", "depends_on", "enabled", "tags", "timeout", "retries", "backend"}
 
 // Blocks decodes all artifact blocks, in the order of the files, and reports what is not at its place.
 func (i *Instance) Blocks(at func(hcl.Range)) ([]Block, []Problem) {
@@ -268,7 +268,7 @@ func (d *decoder) meta(b *Block, name string, v cue.Value) bool {
 			return false
 		}
 		b.Disabled = !on
-	case "timeout", "retries":
+	case "timeout", "retries", "backend":
 		if b.Limits == nil {
 			b.Limits = map[string]any{}
 		}

@@ -37,6 +37,7 @@ type Meta struct {
 	Spec      string                           `json:"spec"`    // lang.Packed.ID of what was planned
 	Backend   string                           `json:"backend"` // as the spec asks for it, "" when it does not
 	Toolchain planner.Toolchain                `json:"toolchain"`
+	Backends  map[string]string                `json:"backends"` // fingerprints of all backends that blocks or the spec ask for
 	Warnings  []byte                           `json:"warnings"` // of lowering
 	Store     json.RawMessage                  `json:"store"`    // disk.Witness
 	Artifacts map[string]planner.ArtifactState `json:"artifacts"`

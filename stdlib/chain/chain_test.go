@@ -25,6 +25,7 @@ type bench struct {
 	t    testing.TB
 	dir  string
 	jobs int
+	next map[string]any // Job.Next of the jobs to come
 }
 
 func newBench(t testing.TB, rows int) *bench {
@@ -66,7 +67,7 @@ func newBench(t testing.TB, rows int) *bench {
 func (b *bench) job(memory *executor.Memory, params map[string]any, inputs map[string]executor.JobInput, outputs ...string) *executor.Job {
 	b.jobs++
 	out := filepath.Join(b.dir, fmt.Sprint("job", b.jobs))
-	job := &executor.Job{ID: b.jobs, Addr: "t", Params: params, Inputs: inputs, Backend: "go", Log: io.Discard, Memory: memory, Metrics: map[string]float64{},
+	job := &executor.Job{ID: b.jobs, Addr: "t", Params: params, Inputs: inputs, Backend: "go", Log: io.Discard, Memory: memory, Metrics: map[string]float64{}, Next: b.next,
 		Progress: func(int64, int64, map[string]float64) {}, Outputs: map[string]string{}}
 	for _, name := range outputs {
 		job.Outputs[name] = filepath.Join(out, name)

@@ -24,6 +24,7 @@ import (
 	"mbuild.dev/mbuild/executor"
 	"mbuild.dev/mbuild/planner"
 	"mbuild.dev/mbuild/stdlib/artifact/bundle"
+	"mbuild.dev/mbuild/stdlib/graph"
 )
 
 // The media types of what only a chain reads.
@@ -43,6 +44,7 @@ type Spec struct {
 	Decay   int            // of the epochs, the last so many are the decay of a schedule wsd
 	Select  string         // the model to give out: "" or last, best (the lowest loss on the valid split), ema, average
 	Average int            // epochs that average takes the mean of
+	Graph   *graph.Graph   // the architecture, where it is known; for the estimate of the work
 	Monitor map[string]any // patience, min_delta; nil without early stopping
 }
 
@@ -56,8 +58,10 @@ type Result struct {
 func Lower(l *planner.Lowering, s Spec) Result {
 	var prev, flag *planner.Action
 	var models []planner.Input
+	work := workOf(l, s)
 	for k := range s.Epochs {
 		a := s.segment(k)
+		a.Work = work
 		if prev == nil {
 			a.Inputs = []planner.Input{s.Start, s.Data}
 		} else {
@@ -134,6 +138,30 @@ func (s Spec) pick(last *planner.Action, models []planner.Input) (planner.Action
 		return a, false
 	}
 	return a, true
+}
+
+// bytesPerNumber is how many bytes of a source file stand for one number of an example: one in images, two or three in text,
+// four in binary tables.
+const bytesPerNumber = 2.5
+
+// workOf estimates the operations of all epochs: three forward passes an example, for the gradient costs two.
+func workOf(l *planner.Lowering, s Spec) planner.Work {
+	if s.Graph == nil {
+		return planner.Work{}
+	}
+	info, err := graph.Infer(s.Graph)
+	if err != nil || len(s.Graph.Inputs) == 0 {
+		return planner.Work{} // which has been reported
+	}
+	each := 3 * float64(info.FLOPs) * float64(s.Epochs)
+	for _, at := range []string{"data", "finetune.data"} {
+		if b := l.Producer(l.Block, at); b != nil {
+			if rows, ok := b.Attrs()["rows"].(int64); ok {
+				return planner.Work{Fixed: each * float64(rows)}
+			}
+		}
+	}
+	return planner.Work{PerByte: each / (bytesPerNumber * float64(graph.Size(s.Graph.Inputs[0].Shape)))}
 }
 
 func from(name string, a *planner.Action, output string) planner.Input {

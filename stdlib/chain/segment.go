@@ -28,6 +28,7 @@ type warm struct {
 	trainer *learn.Trainer
 	graph   *graph.Graph
 	info    *graph.Info
+	ahead   *ahead // the epoch after the one whose state it holds, if that has begun; params and config are that one's
 }
 
 // splits are the data of a chain. A worker keeps those it read last, for the next chain of a sweep.
@@ -59,13 +60,24 @@ func segment(ctx context.Context, job *executor.Job) error {
 	if err != nil {
 		return err
 	}
-	begin := time.Now()
-	r, err := w.trainer.Epoch(ctx, w.progress(job, begin))
+	r, took, err := w.epoch(ctx, job)
 	if err != nil {
 		job.Memory.Put(warmSlot, nil)
 		return w.failed(ctx, job, err)
 	}
-	return w.save(ctx, job, r, time.Since(begin))
+	if err := w.save(ctx, job, r, took); err != nil {
+		drop(job.Memory)
+		return err
+	}
+	return nil
+}
+
+// drop forgets the trainer, and stops what it does.
+func drop(m *executor.Memory) {
+	if w, ok := m.Get(warmSlot).(*warm); ok && w.ahead != nil {
+		w.ahead.stop()
+	}
+	m.Put(warmSlot, nil)
 }
 
 // progress tells of an epoch under way, some twenty times a second.
@@ -97,7 +109,7 @@ func (w *warm) failed(ctx context.Context, job *executor.Job, err error) error {
 	case errors.As(err, &div):
 		if again, err := attach(job); err == nil {
 			div = again.trainer.Diagnose(ctx, div)
-			job.Memory.Put(warmSlot, nil)
+			drop(job.Memory)
 		}
 		return &executor.Failure{Code: "diverged", Summary: "Training diverged", Attr: "optimizer", Detail: fmt.Sprintf("%s: %v. Nothing of this epoch is kept.", job.Addr, div)}
 	case errors.As(err, &over):
@@ -119,12 +131,12 @@ func attach(job *executor.Job) (*warm, error) {
 	if w, ok := job.Memory.Get(warmSlot).(*warm); ok && job.Has("state") {
 		in := job.Inputs["state"]
 		if in.Origin != "" && in.Origin == w.origin && w.data.digest == job.Inputs["data"].Digest &&
-			(w.params == string(enc) || w.trainer.Reschedule(config)) {
+			(w.params == string(enc) || w.ahead == nil && w.trainer.Reschedule(config)) {
 			w.params, w.config = string(enc), config
 			return w, nil
 		}
 	}
-	job.Memory.Put(warmSlot, nil)
+	drop(job.Memory)
 	w := &warm{params: string(enc), config: config}
 	state, err := w.begin(job)
 	if err != nil {
@@ -133,6 +145,7 @@ func attach(job *executor.Job) (*warm, error) {
 	if w.data, err = readSplits(job); err != nil {
 		return nil, err
 	}
+	job.Need = needs(w.info, w.config)
 	session, err := mlx.Open(job.Backend)
 	if err != nil {
 		return nil, err
@@ -150,6 +163,17 @@ func attach(job *executor.Job) (*warm, error) {
 	}
 	job.Memory.Put(warmSlot, w)
 	return w, nil
+}
+
+// needs estimates the memory of a training step, in float32: parameters, their gradients and two moments of each, and what every
+// layer gives for each example that is computed at once, with its gradient.
+func needs(info *graph.Info, config learn.Config) int64 {
+	values := 2*info.Parameters + 2*info.Trainable
+	var activations int64
+	for _, shape := range info.Shapes {
+		activations += int64(graph.Size(shape))
+	}
+	return 4 * (values + 2*activations*int64(config.Batch/max(config.Accumulate, 1)))
 }
 
 // misfit points at the attribute that does not fit.
@@ -213,7 +237,7 @@ func (w *warm) begin(job *executor.Job) (*learn.State, error) {
 }
 
 // save writes model, state and history, and remembers which job's state the trainer now holds. The files are written while the
-// valid split is computed.
+// valid split is computed, and the next epoch begins.
 func (w *warm) save(ctx context.Context, job *executor.Job, r *learn.Record, took time.Duration) error {
 	state, err := w.trainer.State()
 	if err != nil {
@@ -227,12 +251,15 @@ func (w *warm) save(ctx context.Context, job *executor.Job, r *learn.Record, too
 		}
 		written <- err
 	}()
-	l := line(state.Epoch, r)
-	err = errors.Join(w.validate(ctx, &l), <-written)
-	if err != nil {
+	l, config := line(state.Epoch, r), w.config
+	err = w.validate(ctx, &l)
+	if err == nil {
+		w.goAhead(job)
+	}
+	if err = errors.Join(err, <-written); err != nil {
 		return err
 	}
-	w.report(job, l, r, took)
+	w.report(job, config, l, r, took)
 	var history []Epoch
 	if job.Has("history") {
 		if history, err = ReadHistory(job.In("history")); err != nil {
@@ -264,7 +291,7 @@ func (w *warm) validate(ctx context.Context, l *Epoch) error {
 }
 
 // report makes metrics and a line of the log. They stand beside the outputs, not in them, so they may tell of time and memory.
-func (w *warm) report(job *executor.Job, l Epoch, r *learn.Record, took time.Duration) {
+func (w *warm) report(job *executor.Job, config learn.Config, l Epoch, r *learn.Record, took time.Duration) {
 	var mem runtime.MemStats
 	runtime.ReadMemStats(&mem)
 	rate := float64(w.data.train.Rows) / took.Seconds()
@@ -282,7 +309,7 @@ func (w *warm) report(job *executor.Job, l Epoch, r *learn.Record, took time.Dur
 	if l.GradNorm != nil {
 		text += fmt.Sprintf(", gradient norm %.4g", *l.GradNorm)
 	}
-	if w.config.Precision == "float16" {
+	if config.Precision == "float16" {
 		job.Metrics["skipped_steps"] = float64(r.Skipped)
 		text += fmt.Sprintf(", %d steps skipped", r.Skipped)
 	}

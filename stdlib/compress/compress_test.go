@@ -4,7 +4,7 @@ import (
 	"math"
 	"testing"
 
-	"mbuild.dev/mbuild/executor/mlx"
+	"mbuild.dev/mbuild/executor/mlx/mlxtest"
 	"mbuild.dev/mbuild/stdlib/artifact/bundle"
 	"mbuild.dev/mbuild/stdlib/graph"
 	"mbuild.dev/mbuild/stdlib/learn"
@@ -147,10 +147,7 @@ func TestCast(t *testing.T) {
 	if e := EffectOf(m, c, ""); 2*e.After.Bytes != e.Before.Bytes {
 		t.Errorf("effect %+v", e)
 	}
-	s, err := mlx.Open(mlx.Go)
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := mlxtest.Open(t)
 	x := []float32{1, 2, 3, 4, 5, 6, 7, 8, 9, 10}
 	a, err := learn.Predict(t.Context(), s, m, x, 1)
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"mbuild.dev/mbuild/executor/mlx"
+	"mbuild.dev/mbuild/executor/mlx/mlxtest"
 	"mbuild.dev/mbuild/stdlib/artifact/bundle"
 	"mbuild.dev/mbuild/stdlib/artifact/dataset"
 	"mbuild.dev/mbuild/stdlib/graph"
@@ -51,11 +52,7 @@ func blobs(rows, width, classes int) *dataset.Data {
 }
 
 func session(t testing.TB) *mlx.Session {
-	s, err := mlx.Open("go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
+	return mlxtest.Open(t)
 }
 
 var plain = Config{Loss: "cross_entropy", Batch: 32, Seed: 3, Shuffle: true,

@@ -1,12 +1,11 @@
 package mlx
 
 import (
-	"cmp"
 	"math"
-	"os"
 	"testing"
 
 	"mbuild.dev/mbuild/executor/mlx"
+	"mbuild.dev/mbuild/executor/mlx/mlxtest"
 	"mbuild.dev/mbuild/stdlib/artifact/bundle"
 	"mbuild.dev/mbuild/stdlib/graph"
 	"mbuild.dev/mbuild/stdlib/graph/graphtest"
@@ -138,9 +137,5 @@ func random(t testing.TB, r *mlx.Random, p graph.Param) *bundle.Tensor {
 
 // session opens the backend that MBUILD_TEST_BACKEND names, or the Go one: the whole suite runs on any.
 func session(t testing.TB) *mlx.Session {
-	s, err := mlx.Open(cmp.Or(os.Getenv("MBUILD_TEST_BACKEND"), mlx.Go))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
+	return mlxtest.Open(t)
 }

@@ -190,7 +190,9 @@ func (l *Lowering) quantize(layer *graph.Layer, x *Node) (q, scales *Node) {
 	zero := ScalarZero(g, dtypes.Float32)
 	lo := Min(zero, ReduceAllMin(x))
 	hi := Max(zero, ReduceAllMax(x))
-	scale := Div(Sub(hi, lo), Scalar(g, dtypes.Float32, 255)) // DivScalar would multiply by 1/255, which rounds otherwise
+	span := Sub(hi, lo)
+	// DivScalar, and XLA for every divisor that it can see is constant, would multiply by 1/255, which rounds otherwise.
+	scale := Div(span, Add(Scalar(g, dtypes.Float32, 255), Mul(span, zero)))
 	scale = Where(Equal(scale, zero), ScalarOne(g, dtypes.Float32), scale)
 	zp := ClipScalar(Round(Neg(Div(lo, scale))), 0, 255)
 	q = ClipScalar(Add(Round(Div(x, scale)), zp), 0, 255)

@@ -10,14 +10,19 @@ import (
 	"mbuild.dev/mbuild/stdlib/graph"
 )
 
-// Windows that lie side by side are a Reshape and a reduction, the fastest on every backend; others are slices, folded axis by
-// axis, for both maximum and sum are separable.
+// Means over windows that lie side by side are a Reshape and a reduction, the fastest on every backend; other windows are slices,
+// folded axis by axis, for both maximum and sum are separable.
+//
+// No maximum is a ReduceMax: its gradient goes to the elements that equal the maximum. XLA computes an element once for the
+// maximum and again for the comparison, in other loops, which may round otherwise; then nothing is equal, and the gradient is
+// lost. And of equal elements, as an image without content has them, each would get all of it. The gradient of the maximum of
+// two goes to the first that is not below the other.
 
 func (l *Lowering) pool(layer *graph.Layer, x *Node) *Node {
 	w := window(layer, x)
 	mean := layer.Op == "avg_pool"
-	if slices.Equal(w.Kernel, w.Stride) && !w.Padded() {
-		return tiles(w, x, mean)
+	if mean && slices.Equal(w.Kernel, w.Stride) && !w.Padded() {
+		return tiles(w, x)
 	}
 	empty, fold := math.Inf(-1), Max
 	if mean {
@@ -44,8 +49,8 @@ func (l *Lowering) pool(layer *graph.Layer, x *Node) *Node {
 	return y
 }
 
-// tiles pools windows that neither overlap nor leave gaps; what is left over at the end falls away.
-func tiles(w *graph.Window, x *Node, mean bool) *Node {
+// tiles is the mean over windows that neither overlap nor leave gaps; what is left over at the end falls away.
+func tiles(w *graph.Window, x *Node) *Node {
 	covered, zeros := make([]int, len(w.In)), make([]int, len(w.In))
 	dims := []int{x.Shape().Dimensions[0]}
 	var reduce []int
@@ -56,10 +61,7 @@ func tiles(w *graph.Window, x *Node, mean bool) *Node {
 	}
 	x = strided(x, zeros, slices.Repeat([]int{1}, len(w.In)), covered)
 	x = Reshape(x, append(dims, x.Shape().Dimensions[x.Rank()-1])...)
-	if mean {
-		return ReduceMean(x, reduce...)
-	}
-	return ReduceMax(x, reduce...)
+	return ReduceMean(x, reduce...)
 }
 
 // shares is 1 / (elements of each window that are no padding), [1, out.., 1].
@@ -86,7 +88,13 @@ func globalPool(layer *graph.Layer, x *Node) *Node {
 	if layer.Op == "global_avg_pool" {
 		return ReduceMean(x, axes...)
 	}
-	return ReduceMax(x, axes...)
+	dims := x.Shape().Dimensions
+	x = Reshape(x, dims[0], -1, dims[x.Rank()-1])
+	for n := x.Shape().Dimensions[1]; n > 1; n = x.Shape().Dimensions[1] { // the maximum of halves: an odd one is in both
+		half := (n + 1) / 2
+		x = Max(SliceAxis(x, 1, AxisRange(0, half)), SliceAxis(x, 1, AxisRange(n-half, n)))
+	}
+	return Reshape(x, dims[0], -1)
 }
 
 // upsample makes, axis by axis, factor phases, each of which is a mix of every element with the one before or after it.

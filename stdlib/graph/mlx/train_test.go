@@ -1,6 +1,7 @@
 package mlx
 
 import (
+	"maps"
 	"math"
 	"slices"
 	"testing"
@@ -15,13 +16,15 @@ import (
 // scene is a model in training: its output weighed with fixed numbers is a loss.
 type scene struct {
 	sample
+	session   *mlx.Session
 	trainable []weight
 	others    []weight
 	mask      map[string][]float32 // by dropout layer
+	compiled  map[bool]*Exec       // with gradients, and without
 }
 
-func newScene(t *testing.T, s sample) *scene {
-	c := &scene{sample: s, mask: map[string][]float32{}}
+func newScene(s sample, session *mlx.Session) *scene {
+	c := &scene{sample: s, session: session, mask: map[string][]float32{}, compiled: map[bool]*Exec{}}
 	for _, l := range s.model.Graph.Layers {
 		for _, p := range s.model.Info.Layers[l.Name].Params {
 			if p.Trainable {
@@ -40,27 +43,19 @@ func newScene(t *testing.T, s sample) *scene {
 	return c
 }
 
-// run gives the loss, its gradients by trainable parameter and then by input x, and the new running statistics.
-func (c *scene) run(t *testing.T, gradients bool) (loss float64, grads [][]float32, stats map[string][]float32) {
-	g := c.model.Graph
-	rows := func(shape []int) []int { return append([]int{c.rows}, shape...) }
-	args := []any{mlx.Tensor(c.inputs["x"], rows(g.Inputs[0].Shape)...)}
-	for name, m := range c.mask {
-		args = append(args, mlx.Tensor(m, rows(c.model.Info.Shapes[name])...))
-	}
-	all := append(append([]weight(nil), c.trainable...), c.others...)
-	for _, w := range all {
-		p := c.model.Params[w.layer][w.param]
-		args = append(args, mlx.Tensor(p.Float32s(), p.Shape...))
-	}
-	var names []weight
-	out, err := ExecOnceN(session(t).Backend, func(args []*Node) []*Node {
-		l := &Lowering{Graph: g, Params: Values{}, Train: true, Masks: map[string]*Node{}}
-		for name := range c.mask {
-			l.Masks[name] = args[1]
+// weights are all parameters, the trainable ones first.
+func (c *scene) weights() []weight { return slices.Concat(c.trainable, c.others) }
+
+// build makes the computation of the loss, its gradients by trainable parameter and then by input x where they are asked for, and
+// the new running statistics.
+func (c *scene) build(gradients bool) func([]*Node) []*Node {
+	return func(args []*Node) []*Node {
+		l := &Lowering{Graph: c.model.Graph, Params: Values{}, Train: true, Masks: map[string]*Node{}}
+		for i, name := range slices.Sorted(maps.Keys(c.mask)) {
+			l.Masks[name] = args[1+i]
 		}
 		wrt := []*Node{}
-		for i, w := range all {
+		for i, w := range c.weights() {
 			if l.Params[w.layer] == nil {
 				l.Params[w.layer] = map[string]*Node{}
 			}
@@ -80,11 +75,33 @@ func (c *scene) run(t *testing.T, gradients bool) (loss float64, grads [][]float
 			res = append(res, Gradient(loss, append(wrt, args[0])...)...)
 		}
 		for _, w := range c.others {
-			names = append(names, w)
 			res = append(res, l.Stats[w.layer][w.param])
 		}
 		return res
-	}, args...)
+	}
+}
+
+// run computes what build says, with the parameters and inputs as they are now.
+func (c *scene) run(t *testing.T, gradients bool) (loss float64, grads [][]float32, stats map[string][]float32) {
+	t.Helper()
+	exec := c.compiled[gradients]
+	if exec == nil {
+		var err error
+		if exec, err = NewExec(c.session.Backend, c.build(gradients)); err != nil {
+			t.Fatalf("%s: %v", c.name, err)
+		}
+		c.compiled[gradients] = exec
+	}
+	rows := func(shape []int) []int { return append([]int{c.rows}, shape...) }
+	args := []any{mlx.Tensor(c.inputs["x"], rows(c.model.Graph.Inputs[0].Shape)...)}
+	for _, name := range slices.Sorted(maps.Keys(c.mask)) {
+		args = append(args, mlx.Tensor(c.mask[name], rows(c.model.Info.Shapes[name])...))
+	}
+	for _, w := range c.weights() {
+		p := c.model.Params[w.layer][w.param]
+		args = append(args, mlx.Tensor(p.Float32s(), p.Shape...))
+	}
+	out, err := exec.Call(args...)
 	if err != nil {
 		t.Fatalf("%s: %v", c.name, err)
 	}
@@ -94,16 +111,28 @@ func (c *scene) run(t *testing.T, gradients bool) (loss float64, grads [][]float
 		if err != nil {
 			t.Fatal(err)
 		}
-		switch k := len(out) - len(names); {
+		switch k := len(out) - len(c.others); {
 		case i == 0:
 			loss = float64(v[0])
 		case i < k:
 			grads = append(grads, v)
 		default:
-			stats[names[i-k].layer+"/"+names[i-k].param] = v
+			stats[c.others[i-k].layer+"/"+c.others[i-k].param] = v
 		}
 	}
 	return loss, grads, stats
+}
+
+// close gives compiled code back.
+func (c *scene) close() {
+	for _, e := range c.compiled {
+		e.Finalize()
+	}
+}
+
+// trains reports that a sample can be trained, and has one input.
+func trains(s sample) bool {
+	return len(s.inputs) == 1 && !slices.ContainsFunc(s.model.Graph.Layers, func(l graph.Layer) bool { return l.Quant != "" || l.Store != "" })
 }
 
 // TestGradients compares the gradient of every op and activation with central differences, along a random direction of each
@@ -113,8 +142,8 @@ func TestGradients(t *testing.T) {
 	const h = 1e-2
 	tested := 0
 	for _, s := range samples(t) {
-		if len(s.inputs) > 1 || slices.ContainsFunc(s.model.Graph.Layers, func(l graph.Layer) bool { return l.Quant != "" || l.Store != "" }) {
-			continue // what cannot be trained, and what has two inputs
+		if !trains(s) {
+			continue
 		}
 		tested++
 		// away from where relu and its like have no derivative
@@ -123,7 +152,7 @@ func TestGradients(t *testing.T) {
 				s.inputs["x"][i] = float32(math.Copysign(0.2, float64(v)))
 			}
 		}
-		c := newScene(t, s)
+		c := newScene(s, session(t))
 		_, grads, _ := c.run(t, true)
 		targets := [][]float32{}
 		for _, w := range c.trainable {
@@ -160,6 +189,7 @@ func TestGradients(t *testing.T) {
 				t.Errorf("%s, target %d: no gradient at all", c.name, i)
 			}
 		}
+		c.close()
 	}
 	if tested < len(graph.Activations)+6 {
 		t.Errorf("only %d models tested", tested)
@@ -171,7 +201,7 @@ func TestBatchNormTraining(t *testing.T) {
 	l := layer("batch_norm", "b", "momentum", 0.75, "epsilon", 1e-3)
 	g := &graph.Graph{Inputs: []graph.Input{{Name: "x", Shape: []int{3, 2}, DType: graph.F32, Scale: 1}}, Layers: []graph.Layer{l}}
 	s := fill(t, "batch_norm", 5, g)
-	c := newScene(t, s)
+	c := newScene(s, session(t))
 	got, _, stats := c.run(t, false)
 	ps := s.model.Params["b"]
 	want := 0.0
@@ -209,7 +239,7 @@ func TestDropout(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.model = &bundle.Model{Graph: g, Info: info}
-	c := newScene(t, s)
+	c := newScene(s, session(t))
 	c.mask["d"] = []float32{2, 0, 0, 0, 2, 2}
 	_, grads, _ := c.run(t, true)
 	got, _, _ := c.run(t, false)

@@ -9,12 +9,13 @@ import (
 	"mbuild.dev/mbuild/stdlib/artifact/bundle"
 	"mbuild.dev/mbuild/stdlib/chain"
 	"mbuild.dev/mbuild/stdlib/compress"
+	"mbuild.dev/mbuild/stdlib/graph"
 	"mbuild.dev/mbuild/stdlib/pass"
 )
 
 // Kind is pass.prune.
 var Kind = &executor.Kind{
-	Kind: planner.Kind{Family: "pass", Type: "prune", Version: 2, Schema: Schema, Determinism: planner.Bitwise, Outputs: pass.Outputs(), Lower: lowerBlock},
+	Kind: planner.Kind{Family: "pass", Type: "prune", Version: 3, Schema: Schema, Determinism: planner.Bitwise, Outputs: pass.Outputs(), Lower: lowerBlock},
 	Runs: runs(),
 }
 
@@ -53,7 +54,8 @@ func lowerBlock(l *planner.Lowering) hcl.Diagnostics {
 	}
 	epochs, _ := l.Attr("finetune.epochs").(int64)
 	start := planner.Input{Name: "model", Source: planner.Source{Action: a, Output: "model"}}
-	r := chain.Lower(l, chain.Spec{Prefix: "finetune", Params: params, Start: start, Data: data, Epochs: int(epochs)})
+	g, _ := l.Static("from").(*graph.Graph)
+	r := chain.Lower(l, chain.Spec{Graph: g, Prefix: "finetune", Params: params, Start: start, Data: data, Epochs: int(epochs)})
 	l.Bind("model", r.Model, r.ModelOutput)
 	return l.Diagnostics()
 }

@@ -21,7 +21,7 @@ import (
 // Kind is train.supervised.
 var Kind = &executor.Kind{
 	Kind: planner.Kind{
-		Family: "train", Type: "supervised", Version: 2, Schema: Schema, Determinism: planner.Bitwise,
+		Family: "train", Type: "supervised", Version: 3, Schema: Schema, Determinism: planner.Bitwise,
 		Outputs: []planner.Output{
 			{Name: "model", Type: "model", MediaType: bundle.MediaType, Directory: true},
 			{Name: "history", Type: "history", MediaType: chain.HistoryMediaType},
@@ -55,7 +55,7 @@ func lowerBlock(l *planner.Lowering) hcl.Diagnostics {
 	if !ok1 || !ok2 {
 		return l.Diagnostics()
 	}
-	s.Start, s.Data = in, data
+	s.Start, s.Data, s.Graph = in, data, g
 	r := chain.Lower(l, s)
 	l.Bind("model", r.Model, r.ModelOutput)
 	l.Bind("history", r.History, r.HistoryOutput)

@@ -108,7 +108,7 @@ func (a *app) approve(w *work, given bool) error {
 
 // run executes the plan and prints what happens.
 func (a *app) run(ctx context.Context, w *work, f planFlags, opts executor.Options, force bool, trace string) error {
-	pool := workers(w.plan, w.store.Scratch())
+	pool := workers(w.plan, w.backends, w.store.Scratch())
 	defer pool.Close()
 	if opts.Jobs <= 0 {
 		opts.Jobs = runtime.GOMAXPROCS(0)
@@ -231,8 +231,9 @@ func (a *app) failDiagnostics(start time.Time, w *work) error {
 // manySources is when workers may read the whole project rather than each file that the plan names.
 const manySources = 4096
 
-// workers returns a pool whose workers reach what a plan declares: its source files, and the scratch directory.
-func workers(plan *planner.Plan, scratch string) *worker.Pool {
+// workers returns a pool whose workers reach what a plan declares: its source files, the plugins of its backends, and the
+// scratch directory.
+func workers(plan *planner.Plan, b *backends, scratch string) *worker.Pool {
 	c := worker.Confinement{Write: []string{scratch}}
 	os.MkdirAll(scratch, 0o755) // a failure shows when the first root is made in it
 	if files := plan.Graph.Files; len(files) <= manySources {
@@ -242,7 +243,9 @@ func workers(plan *planner.Plan, scratch string) *worker.Pool {
 	} else {
 		c.Read = append(c.Read, plan.Snapshot.Dir)
 	}
+	c.Read = append(c.Read, b.files()...)
 	pool := worker.NewPool()
+	pool.Environment = b.environment
 	pool.Confine(c)
 	return pool
 }

@@ -79,6 +79,10 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) (code int) {
 		os.Stdout = os.Stderr // standard output is the protocol; what anything prints goes to the log
 		return worker.Serve(kinds, stdin, stdout)
 	}
+	if len(args) == 1 && args[0] == worker.ProbeArg {
+		os.Stdout = os.Stderr
+		return worker.ServeProbe(stdout)
+	}
 	if os.Getenv("GOGC") == "" {
 		// A command lives for a moment and allocates what it needs: collect rarely, and as usual once there is much.
 		debug.SetGCPercent(400)
@@ -144,7 +148,7 @@ func (a *app) root() *cobra.Command {
 	f.StringArrayVar(&a.varFiles, "var-file", nil, "`file` with values of variables; may be repeated")
 	f.StringVar(&a.backend, "backend", "", "compute backend (default: MBUILD_BACKEND, then the spec's, then go)")
 	root.AddCommand(a.validateCmd(), a.planCmd(), a.applyCmd(), a.showCmd(), a.outputCmd(), a.whyCmd(), a.versionCmd(), a.kindsCmd(),
-		a.fmtCmd(), a.initCmd(), a.schemaCmd(), a.consoleCmd(), a.graphCmd(), a.explainCmd(), a.verifyCmd(), a.logCmd(), a.doctorCmd(), a.driftCmd(), a.cacheCmd())
+		a.fmtCmd(), a.initCmd(), a.schemaCmd(), a.consoleCmd(), a.graphCmd(), a.explainCmd(), a.verifyCmd(), a.logCmd(), a.doctorCmd(), a.driftCmd(), a.cacheCmd(), a.backendCmd())
 	root.InitDefaultCompletionCmd()
 	return root
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 
@@ -16,7 +15,6 @@ import (
 	"mbuild.dev/mbuild/cache"
 	"mbuild.dev/mbuild/cache/disk"
 	"mbuild.dev/mbuild/cmd/mbuild/internal/contract"
-	"mbuild.dev/mbuild/executor/mlx"
 	"mbuild.dev/mbuild/lang"
 	"mbuild.dev/mbuild/lang/value"
 	"mbuild.dev/mbuild/planner"
@@ -71,19 +69,6 @@ func (a *app) load(ctx context.Context) (*lang.Spec, *planner.Graph, hcl.Diagnos
 func hasSpec(dir string) bool {
 	entries, _ := os.ReadDir(dir)
 	return slices.ContainsFunc(entries, func(e os.DirEntry) bool { return lang.IsSpecFile(e.Name()) })
-}
-
-// toolchain is the backend that was asked for: -backend, MBUILD_BACKEND, the spec, go.
-func (a *app) toolchain(spec string) (planner.Toolchain, error) {
-	name := mlx.Go
-	for _, n := range []string{a.backend, os.Getenv("MBUILD_BACKEND"), spec} {
-		if n != "" {
-			name = n
-			break
-		}
-	}
-	fp, err := mlx.Fingerprint(name)
-	return planner.Toolchain{Backend: name, Fingerprint: fp, Platform: runtime.GOOS + "/" + runtime.GOARCH}, err
 }
 
 // storeDir is where the store is, "" when that cannot be said.

@@ -39,7 +39,8 @@ type planFile struct {
 	Exclude  []string          `json:"exclude"`
 	Replace  []string          `json:"replace"`
 	NoCache  bool              `json:"no_cache"`
-	Lock     string            `json:"lock"` // digest of the lock file, "" when there is none
+	Backend  string            `json:"backend"` // that -backend or MBUILD_BACKEND asked for, "" when neither did
+	Lock     string            `json:"lock"`    // digest of the lock file, "" when there is none
 }
 
 const (
@@ -51,7 +52,7 @@ const (
 // newPlanFile gathers what it takes to make the plan again.
 func (a *app) newPlanFile(w *work, f planFlags, doc *contract.Plan) planFile {
 	p := planFile{Plan: doc, Dir: a.dir, VarFiles: a.varFiles, Targets: f.targets, Exclude: f.exclude, Replace: f.replace, NoCache: f.noCache,
-		Env: map[string]string{}, Lock: lockDigest(a.dir)}
+		Env: map[string]string{}, Backend: a.asked(), Lock: lockDigest(a.dir)}
 	for name, v := range w.spec.Variables {
 		text, given := os.LookupEnv("MBUILD_VAR_" + name)
 		switch {
@@ -152,8 +153,11 @@ func (a *app) adopt(p *planFile, f *planFlags, cmd *cobra.Command) error {
 	if fl := cmd.Flags().Lookup("chdir"); fl == nil || !fl.Changed {
 		a.dir = p.Dir
 	}
-	a.vars, a.varFiles, a.backend = append(slices.Clone(p.Vars), a.vars...), p.VarFiles, p.Plan.Toolchain.Backend
+	a.vars, a.varFiles, a.backend = append(slices.Clone(p.Vars), a.vars...), p.VarFiles, p.Backend
 	a.env = func(name string) (string, bool) {
+		if name == envBackend {
+			return "", false // the plan was made without
+		}
 		variable, ok := strings.CutPrefix(name, "MBUILD_VAR_")
 		if !ok || slices.Contains(p.Secrets, variable) {
 			return os.LookupEnv(name)

@@ -68,8 +68,8 @@ func TestMoved(t *testing.T) {
 	}{
 		{"nothing", func(*contract.Plan) {}, ""},
 		{"version", func(p *contract.Plan) { p.MbuildVersion = "9" }, "it was made by mbuild " + Version + ", and this is 9"},
-		{"toolchain", func(p *contract.Plan) { p.Toolchain.Fingerprint = `{"simd":"avx512"}` }, `the toolchain simd: "avx2" -> "avx512"`},
-		{"platform", func(p *contract.Plan) { p.Toolchain.Platform = "linux/arm64" }, `the toolchain platform: "linux/amd64" -> "linux/arm64"`},
+		{"toolchain", func(p *contract.Plan) { p.Toolchain.Fingerprint = `{"simd":"avx512"}` }, "the toolchain simd: avx2 -> avx512"},
+		{"platform", func(p *contract.Plan) { p.Toolchain.Platform = "linux/arm64" }, "the toolchain platform: linux/amd64 -> linux/arm64"},
 		{"variable", func(p *contract.Plan) { p.Variables = map[string]any{"lr": 0.2} }, `the variable "lr" was 0.1 and is 0.2`},
 		{"source", func(p *contract.Plan) {
 			p.Actions[0].Inputs = map[string]contract.Input{"in": {From: "file:x.csv", Digest: text("d2")}}

@@ -117,7 +117,7 @@ func (r *recorder) finished(e executor.Event) {
 		}
 	}
 	f := e.Finished
-	x := runs.Action{Addr: e.Step.Addr, Kind: e.Step.CostName(), Key: f.Key.Digest(), Slot: l.slot, Queue: l.queued, CPU: f.CPU, Worker: f.Worker, Log: f.Log}
+	x := runs.Action{Addr: e.Step.Addr, Kind: e.Step.CostName(""), Key: f.Key.Digest(), Slot: l.slot, Queue: l.queued, CPU: f.CPU, Worker: f.Worker, Log: f.Log}
 	switch f.State {
 	case executor.Built:
 		x.State = runs.Built
@@ -139,7 +139,7 @@ func (r *recorder) finished(e executor.Event) {
 		for _, o := range res.Outputs {
 			x.Store += o.Digest.Size()
 		}
-		r.learner.Learn(x.Kind, x.Wall.Seconds(), res)
+		r.learner.Learn(e.Step.CostName(res.Execution.Backend), x.Wall.Seconds(), res)
 	}
 	if f.State != executor.Skipped {
 		e.Step.Dependencies(func(d *planner.Action) {

@@ -95,12 +95,12 @@ func (a *app) verify(ctx context.Context, w *work, targets []string, share float
 	}
 	defer top.Close()
 	over := cache.Overlay{Top: top, Base: w.store, Hidden: func(k cache.ActionKey) bool { return chosen[k] != nil }}
-	plan, err := planner.Make(ctx, planner.Request{Graph: w.plan.Graph, Snapshot: w.plan.Snapshot, Store: over, Toolchain: w.plan.Toolchain,
+	plan, err := planner.Make(ctx, planner.Request{Graph: w.plan.Graph, Snapshot: w.plan.Snapshot, Store: over, Toolchain: w.plan.Toolchain, Choose: w.plan.ToolchainOf,
 		Targets: targets})
 	if err != nil {
 		return err
 	}
-	pool := workers(plan, top.Scratch())
+	pool := workers(plan, w.backends, top.Scratch())
 	defer pool.Close()
 	res, diags := executor.Apply(ctx, plan, executor.Options{Kinds: a.kinds, Store: over, Runner: pool, Scratch: top.Scratch(), Jobs: jobs, KeepGoing: true})
 	if res.Interrupted {

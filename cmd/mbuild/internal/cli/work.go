@@ -28,6 +28,9 @@ type work struct {
 	store   *disk.Store
 	diags   hcl.Diagnostics
 
+	backends *backends
+	settings string // the backend that the spec asks for
+
 	lowered hcl.Diagnostics  // the part of diags that lowering gave
 	numbers []int            // of the blocks in spec, when it is a part of the whole
 	before  *executor.Result // gates and artifacts of the last apply, those of blocks beyond the plan among them
@@ -90,9 +93,10 @@ func (a *app) planWhole(ctx context.Context, f planFlags, w *work) error {
 	if diags.HasErrors() {
 		return nil
 	}
-	tc, err := a.toolchain(spec.Settings.Backend)
-	if err != nil {
-		return err
+	w.settings = spec.Settings.Backend
+	tc, d := a.toolchain(ctx, w, spec.Settings.Backend)
+	if w.diags = append(w.diags, d...); d.HasErrors() {
+		return nil
 	}
 	if w.store, err = a.openStore(); err != nil {
 		return err
@@ -109,6 +113,11 @@ func (a *app) plan(ctx context.Context, f planFlags, w *work, graph *planner.Gra
 	if d.HasErrors() {
 		return nil
 	}
+	choose, ok := a.chooser(ctx, w, graph, snap)
+	if !ok {
+		return nil
+	}
+	r.Choose = choose
 	free, err := w.store.Planning()
 	if err != nil {
 		return err
@@ -194,8 +203,9 @@ func (a *app) planPart(ctx context.Context, f planFlags, w *work) (bool, error) 
 	if packed.ID() != m.Spec || packed.Len() != m.Blocks() {
 		return false, nil
 	}
-	tc, err := a.toolchain(m.Backend)
-	if err != nil || tc != m.Toolchain || !a.holds(w) {
+	w.settings = m.Backend
+	tc, problems := a.toolchain(ctx, w, m.Backend)
+	if problems.HasErrors() || tc != m.Toolchain || !w.backends.same(ctx, m.Backends) || !a.holds(w) {
 		return false, nil
 	}
 	warnings, ok := lang.UnpackDiagnostics(m.Warnings)
@@ -380,7 +390,7 @@ func (a *app) rememberApply(ctx context.Context, w *work, f planFlags, res *exec
 func (a *app) remember(ctx context.Context, w *work, o project.Outcome, results []*cache.ActionResult, summary json.RawMessage) {
 	m := w.project.Memory
 	var seen *disk.Witness
-	same := w.numbers != nil || m != nil && m.Spec != "" && m.Spec == w.spec.ID && m.Toolchain == w.plan.Toolchain && a.holds(w)
+	same := w.numbers != nil || m != nil && m.Spec != "" && m.Spec == w.spec.ID && m.Toolchain == w.plan.Toolchain && w.backends.same(ctx, m.Backends) && a.holds(w)
 	if same {
 		seen = new(disk.Witness)
 		if json.Unmarshal(m.Store, seen) != nil {
@@ -397,7 +407,7 @@ func (a *app) remember(ctx context.Context, w *work, o project.Outcome, results 
 	if err != nil {
 		witness = nil // the next plan looks at everything
 	}
-	meta := project.Meta{Spec: w.spec.ID, Backend: w.spec.Settings.Backend, Toolchain: w.plan.Toolchain, Warnings: lang.PackDiagnostics(w.lowered), Result: summary}
+	meta := project.Meta{Spec: w.spec.ID, Backend: w.spec.Settings.Backend, Toolchain: w.plan.Toolchain, Backends: w.backends.asked, Warnings: lang.PackDiagnostics(w.lowered), Result: summary}
 	if m != nil {
 		meta.Artifacts = m.Artifacts
 		if same && summary == nil {

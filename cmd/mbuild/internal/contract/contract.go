@@ -118,6 +118,7 @@ type Action struct {
 	Inputs      map[string]Input  `json:"inputs"`
 	Outputs     map[string]Output `json:"outputs"`
 	Estimate    planner.Estimate  `json:"estimate"`
+	Backend     string            `json:"backend,omitempty"` // that it computes with; none for actions that do not compute
 	Range       *Range            `json:"range"`
 }
 
@@ -158,6 +159,9 @@ func ActionOf(p *planner.Plan, s *planner.Step) Action {
 	a := Action{Address: s.Addr, Block: s.Block.Addr.String(), Kind: s.Kind.Name(), KindVersion: s.Kind.Version, Status: s.Status,
 		Key: key(s.Key), PriorKey: key(s.PriorKey), Reasons: reasons(s.Reasons), Inputs: map[string]Input{}, Outputs: map[string]Output{},
 		Estimate: s.Estimate, Range: declRange(s.Block)}
+	if s.Compute {
+		a.Backend = p.ToolchainOf(s.Action).Backend
+	}
 	for i, in := range s.Action.Inputs {
 		x := Input{From: in.Source.String()}
 		if s.Inputs != nil {

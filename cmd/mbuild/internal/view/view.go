@@ -130,6 +130,29 @@ func (v *View) Plan(p *planner.Plan) {
 		fmt.Fprintf(v.out, "  %s", t)
 	}
 	fmt.Fprintln(v.out)
+	v.backends(p)
+}
+
+// backends prints which blocks compute with which backend, where that is not one for all.
+func (v *View) backends(p *planner.Plan) {
+	blocks := map[string][]string{}
+	for _, b := range p.Blocks {
+		on := map[string]bool{}
+		for _, s := range b.Steps {
+			if s.Compute && b.Status != planner.Cached {
+				on[p.ToolchainOf(s.Action).Backend] = true
+			}
+		}
+		for name := range on {
+			blocks[name] = append(blocks[name], b.Block.Addr.String())
+		}
+	}
+	if _, one := blocks[p.Toolchain.Backend]; one && len(blocks) == 1 {
+		return
+	}
+	for _, name := range sortedKeys(blocks) {
+		fmt.Fprintf(v.out, "On %s: %s.\n", name, strings.Join(blocks[name], ", "))
+	}
 }
 
 // DriftText is what became of an artifact.
@@ -259,7 +282,11 @@ func ReasonText(r planner.Reason) string {
 	case "kind_version":
 		return fmt.Sprintf("kind: %v -> %v", r.Before, r.After)
 	case "toolchain":
-		return fmt.Sprintf("toolchain %s: %s -> %s", strings.TrimPrefix(r.Path, "backend."), shown(r.Before), shown(r.After))
+		what := "toolchain"
+		if part, ok := strings.CutPrefix(r.Path, "backend."); ok || r.Path != "backend" {
+			what += " " + part
+		}
+		return fmt.Sprintf("%s: %v -> %v", what, r.Before, r.After)
 	case "new":
 		if r.Before != nil {
 			return "changed; what it was before is no longer in the store"
