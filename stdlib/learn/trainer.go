@@ -11,6 +11,7 @@ import (
 	"mbuild.dev/mbuild/executor/mlx"
 	"mbuild.dev/mbuild/stdlib/artifact/bundle"
 	"mbuild.dev/mbuild/stdlib/artifact/dataset"
+	"mbuild.dev/mbuild/stdlib/augment"
 	"mbuild.dev/mbuild/stdlib/graph"
 )
 
@@ -19,11 +20,12 @@ type Trainer struct {
 	*Program
 	config Config
 	data   *dataset.Data
-	values []*tensors.Tensor // by slot
-	keep   []any             // masks of weights that stay zero, of the slots that are masked
-	epoch  int               // epochs done
-	begun  int               // steps done before the epoch
-	steps  int               // steps done
+	change *augment.Augmenter // of rows that are trained on; nil without
+	values []*tensors.Tensor  // by slot
+	keep   []any              // masks of weights that stay zero, of the slots that are masked
+	epoch  int                // epochs done
+	begun  int                // steps done before the epoch
+	steps  int                // steps done
 }
 
 // Programs keeps the programs of a worker, so that each is compiled once: the last few that were used.
@@ -77,6 +79,9 @@ func NewTrainer(s *mlx.Session, g *graph.Graph, info *graph.Info, config Config,
 	}
 	t := &Trainer{Program: p, config: config, data: data, epoch: state.Epoch, steps: state.Step, begun: state.Step}
 	if err := t.check(); err != nil {
+		return nil, err
+	}
+	if t.change, err = config.augmenter(g.Inputs[0]); err != nil {
 		return nil, err
 	}
 	for i, sl := range t.slots {
@@ -507,7 +512,7 @@ func (t *Trainer) Evaluate(ctx context.Context, d *dataset.Data, averaged bool) 
 		for i := range rows {
 			rows[i] = at + i
 		}
-		args := []any{t.features(d, rows), t.labels(d, rows)}
+		args := []any{t.features(gather(d, rows)), t.labels(d, rows)}
 		weight += float64(len(rows))
 		if w := t.rowWeights(d, rows); w != nil {
 			args = append(args, mlx.Tensor(w, len(w)))

@@ -1,7 +1,7 @@
 // Package supervised is the kind `train supervised`: training on examples with labels, a chain of epochs (package chain).
 //
 // What a spec can get wrong is found while planning as far as the graph is known then: a loss that does not fit the output, a
-// group that matches nothing or freezes everything, a schedule that ends before it begins.
+// group that matches nothing or freezes everything, an augmentation that rows have no shape for, a schedule that ends before it begins.
 package supervised
 
 import (
@@ -115,6 +115,7 @@ func check(l *planner.Lowering, s chain.Spec, g *graph.Graph) {
 		return
 	}
 	blame(l, "Loss does not fit the model", learn.Losses[c.Loss].Fit(c.Loss, g.Outputs[0], info.Shapes[g.Outputs[0]]))
+	blame(l, "Augmentation does not fit the model", c.CheckAugment(g.Inputs[0]))
 	blame(l, "Groups do not fit the model", c.CheckGroups(g, info))
 }
 
