@@ -113,7 +113,7 @@ func (t *Trainer) Reschedule(c Config) bool {
 func (t *Trainer) check() error {
 	in := t.graph.Inputs[0]
 	if len(t.graph.Inputs) != 1 || graph.Size(in.Shape) != t.data.Width {
-		return misfit("data", "the model's input %q has shape %s, and the dataset gives %d numbers a row", in.Name, graph.ShapeText(in.Shape), t.data.Width)
+		return misfit("data", "the model's input %q has shape %s, and the dataset gives %d numbers a row. Change the shape of the input, or what the dataset makes of a row", in.Name, graph.ShapeText(in.Shape), t.data.Width)
 	}
 	if t.data.Rows < t.config.Batch {
 		return misfit("batch", "batch = %d is larger than the data set: its train split has %d rows. Take a batch of at most that many", t.config.Batch, t.data.Rows)
