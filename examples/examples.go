@@ -4,10 +4,12 @@ package examples
 import (
 	"embed"
 	"io/fs"
+	"path"
 	"slices"
+	"strings"
 )
 
-//go:embed digits linear-regression
+//go:embed digits fashion-cnn linear-regression
 var files embed.FS
 
 // Names lists the examples, sorted.
@@ -21,10 +23,24 @@ func Names() []string {
 	return names
 }
 
-// Open returns the files of an example: in HCL, or of its folder cue.
-func Open(name string, cue bool) (fs.FS, error) {
-	if cue {
-		name += "/cue"
-	}
-	return fs.Sub(files, name)
+// Files returns the files of an example by path: the spec in HCL, or that of its folder cue, and the data. In the repository,
+// the folder cue has links to directories of data, which are embedded once.
+func Files(name string, cue bool) (map[string][]byte, error) {
+	out := map[string][]byte{}
+	err := fs.WalkDir(files, name, func(p string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
+		}
+		rel := strings.TrimPrefix(p, name+"/")
+		in, inCue := strings.CutPrefix(rel, "cue/")
+		switch {
+		case cue && inCue:
+			rel = in
+		case inCue || cue && path.Dir(rel) == ".":
+			return nil
+		}
+		out[rel], err = files.ReadFile(p)
+		return err
+	})
+	return out, err
 }

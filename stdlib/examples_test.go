@@ -2,7 +2,6 @@ package stdlib
 
 import (
 	"context"
-	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -97,21 +96,9 @@ func TestExamplePairs(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var meanings []string
 			for _, cue := range []bool{false, true} {
-				dir, err := examples.Open(name, cue)
+				files, err := examples.Files(name, cue)
 				if err != nil {
 					t.Fatal(err)
-				}
-				files := map[string][]byte{}
-				entries, err := fs.ReadDir(dir, ".")
-				if err != nil {
-					t.Fatal(err)
-				}
-				for _, e := range entries {
-					if !e.IsDir() {
-						if files[e.Name()], err = fs.ReadFile(dir, e.Name()); err != nil {
-							t.Fatal(err)
-						}
-					}
 				}
 				for _, f := range slices.Sorted(maps.Keys(files)) {
 					if out, _ := lang.Format(f, files[f]); lang.IsFormatted(f) && string(out) != string(files[f]) {

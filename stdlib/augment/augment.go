@@ -7,35 +7,7 @@
 // "augment/<place>/<type>/<epoch from 0>/<row>"), so that one more at the end changes nothing before it.
 //
 // It does not know datasets, models or labels. The nouns: Op (one operation, as a block says it), Augmenter (operations that fit a
-// shape), Batch. The invariant: an Augmenter that New returns cannot fail.
-//
-// The fragment of a schema for kinds that train:
-//
-//	augment?: [...#Augment] @labels(type)
-//
-//	#Augment: {
-//		// Mirror images, left to right or top to bottom.
-//		type!: "flip"
-//		axis: "horizontal" | "vertical" | *"horizontal"
-//		probability: number & >=0 & <=1 | *0.5
-//	} | {
-//		// Pad images on all sides and cut a piece of the old size out.
-//		type!: "crop"
-//		padding!: int & >=1
-//		fill: "zero" | "reflect" | *"zero"
-//	} | {
-//		// Move images, or series along their first dimension, by up to max elements; the edge is repeated.
-//		type!: "shift"
-//		max!: int & >=1
-//	} | {
-//		// Add normal noise of a deviation, in units of the data.
-//		type!: "noise"
-//		deviation!: number & >0
-//	} | {
-//		// Mix each row and its label with another row, w and 1-w, w from Beta(alpha, alpha) (Zhang et al. 2018).
-//		type!: "mixup"
-//		alpha!: number & >0
-//	}
+// shape), Batch, Misfit. The invariant: an Augmenter that New returns cannot fail.
 package augment
 
 import (
@@ -78,7 +50,16 @@ type Augmenter struct {
 	place int // of mixup
 }
 
-// New makes an augmenter, or says which operation does not fit rows of the shape (height, width, channels for images).
+// Misfit is an operation that cannot be, or not with rows of a shape.
+type Misfit struct {
+	Place int    // of the operation
+	Attr  string // of the operation: what is wrong; "" for all of it
+	Text  string
+}
+
+func (m *Misfit) Error() string { return m.Text }
+
+// New makes an augmenter, or says which operation does not fit rows of the shape (height, width, channels for images): a *Misfit.
 func New(ops []Op, shape []int, seed int64) (*Augmenter, error) {
 	a := &Augmenter{ops: ops, seed: seed, shape: shape, width: 1}
 	for _, d := range shape {
@@ -86,61 +67,71 @@ func New(ops []Op, shape []int, seed int64) (*Augmenter, error) {
 	}
 	for i := range ops {
 		op := &ops[i]
-		if err := a.check(op); err != nil {
-			return nil, fmt.Errorf("augment %q: %w", op.Type, err)
+		if attr, text := a.check(op); text != "" {
+			return nil, &Misfit{i, attr, op.Type + ": " + text}
 		}
 		if op.Type != "mixup" {
 			continue
 		}
 		if a.mixup != nil {
-			return nil, fmt.Errorf("augment %q is there twice", op.Type)
+			return nil, &Misfit{i, "", "mixup is there twice. Keep one of them"}
 		}
 		a.mixup, a.place = op, i
 	}
 	return a, nil
 }
 
-func (a *Augmenter) check(op *Op) error {
-	image := func() error {
-		if len(a.shape) != 3 {
-			return fmt.Errorf("rows have shape %v; it takes images, (height, width, channels)", a.shape)
-		}
-		return nil
-	}
-	positive := func(name string, v float64) error {
-		if !(v > 0) || v-v != 0 {
-			return fmt.Errorf("%s is %g and must be above 0", name, v)
-		}
-		return nil
+// check says what of an operation is wrong: its attribute and why, or nothing.
+func (a *Augmenter) check(op *Op) (attr, text string) {
+	moves := op.Type == "flip" || op.Type == "crop"
+	if moves && len(a.shape) != 3 {
+		return "", fmt.Sprintf("it takes images, and a row has shape %v. Declare the input as [height, width, channels] (a layer \"flatten\" makes a vector of it), or leave %s out", a.shape, op.Type)
 	}
 	switch op.Type {
 	case "flip":
-		if op.Axis != "horizontal" && op.Axis != "vertical" || !(op.Probability >= 0 && op.Probability <= 1) {
-			return fmt.Errorf("axis %q with probability %g", op.Axis, op.Probability)
+		if op.Axis != "horizontal" && op.Axis != "vertical" {
+			return "axis", fmt.Sprintf("axis is %q; it is \"horizontal\" or \"vertical\"", op.Axis)
 		}
-		return image()
+		if !(op.Probability >= 0 && op.Probability <= 1) {
+			return "probability", fmt.Sprintf("probability is %g; it is from 0 to 1", op.Probability)
+		}
 	case "crop":
-		if err := image(); err != nil {
-			return err
-		}
-		if op.Padding < 1 || op.Fill != "zero" && op.Fill != "reflect" {
-			return fmt.Errorf("padding %d filled with %q", op.Padding, op.Fill)
-		}
-		if h, w := a.shape[0], a.shape[1]; op.Fill == "reflect" && op.Padding >= min(h, w) || op.Padding > max(h, w) {
-			return fmt.Errorf("padding %d is too much for images of %d x %d", op.Padding, h, w)
-		}
-		return nil
+		return a.checkCrop(op)
 	case "shift":
-		if len(a.shape) == 0 || op.Max < 1 || op.Max > max(a.shape[0], a.shape[min(1, len(a.shape)-1)]) {
-			return fmt.Errorf("max is %d, for rows of shape %v", op.Max, a.shape)
+		if len(a.shape) == 0 {
+			return "", "a row is one number; shift takes series or images"
 		}
-		return nil
+		h, w, _ := a.plane()
+		if most := max(h, w); op.Max < 1 || op.Max > most {
+			return "max", fmt.Sprintf("max is %d, and rows have shape %v; it is from 1 to %d", op.Max, a.shape, most)
+		}
 	case "noise":
-		return positive("deviation", op.Deviation)
+		if v := op.Deviation; !(v > 0) || v-v != 0 {
+			return "deviation", fmt.Sprintf("deviation is %g; it is a number above 0", v)
+		}
 	case "mixup":
-		return positive("alpha", op.Alpha)
+		if v := op.Alpha; !(v > 0) || v-v != 0 {
+			return "alpha", fmt.Sprintf("alpha is %g; it is a number above 0", v)
+		}
+	default:
+		return "", "there is no such operation; there are crop, flip, mixup, noise and shift"
 	}
-	return fmt.Errorf("there is no such operation; there are crop, flip, mixup, noise and shift")
+	return "", ""
+}
+
+func (a *Augmenter) checkCrop(op *Op) (attr, text string) {
+	if op.Fill != "zero" && op.Fill != "reflect" {
+		return "fill", fmt.Sprintf("fill is %q; it is \"zero\" or \"reflect\"", op.Fill)
+	}
+	h, w := a.shape[0], a.shape[1]
+	most, why := max(h, w), "more leaves nothing of them"
+	if op.Fill == "reflect" {
+		most, why = min(h, w)-1, "more is not there to mirror"
+	}
+	if op.Padding < 1 || op.Padding > most {
+		return "padding", fmt.Sprintf("padding is %d, and images are %d x %d; it is from 1 to %d: %s", op.Padding, h, w, most, why)
+	}
+	return "", ""
 }
 
 // Mixes reports whether labels must be mixed.

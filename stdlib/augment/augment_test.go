@@ -1,6 +1,7 @@
 package augment
 
 import (
+	"errors"
 	"math"
 	"reflect"
 	"slices"
@@ -233,21 +234,28 @@ func TestErrors(t *testing.T) {
 	for _, c := range []struct {
 		shape []int
 		op    Op
+		attr  string
 		want  string
 	}{
-		{[]int{4}, Op{Type: "flip", Axis: "horizontal", Probability: 0.5}, "it takes images"},
-		{[]int{4, 4, 1}, Op{Type: "flip", Axis: "up"}, `axis "up"`},
-		{[]int{4, 4, 1}, Op{Type: "flip", Axis: "vertical", Probability: math.NaN()}, "probability NaN"},
-		{[]int{4, 4}, Op{Type: "crop", Padding: 1, Fill: "zero"}, "it takes images"},
-		{[]int{4, 4, 1}, Op{Type: "crop", Padding: 4, Fill: "reflect"}, "too much for images of 4 x 4"},
-		{[]int{4, 4, 1}, Op{Type: "crop", Fill: "zero"}, "padding 0"},
-		{[]int{4, 4, 1}, Op{Type: "shift", Max: 9}, "max is 9"},
-		{[]int{4, 4, 1}, Op{Type: "noise"}, "must be above 0"},
-		{[]int{4, 4, 1}, Op{Type: "mixup", Alpha: math.Inf(1)}, "must be above 0"},
-		{[]int{4, 4, 1}, Op{Type: "turn"}, "no such operation"},
+		{[]int{4}, Op{Type: "flip", Axis: "horizontal", Probability: 0.5}, "", "it takes images, and a row has shape [4]"},
+		{[]int{4, 4, 1}, Op{Type: "flip", Axis: "up"}, "axis", `axis is "up"`},
+		{[]int{4, 4, 1}, Op{Type: "flip", Axis: "vertical", Probability: math.NaN()}, "probability", "probability is NaN"},
+		{[]int{4, 4}, Op{Type: "crop", Padding: 1, Fill: "zero"}, "", "it takes images"},
+		{[]int{4, 4, 1}, Op{Type: "crop", Padding: 4, Fill: "reflect"}, "padding", "padding is 4, and images are 4 x 4; it is from 1 to 3"},
+		{[]int{4, 6, 1}, Op{Type: "crop", Padding: 7, Fill: "zero"}, "padding", "it is from 1 to 6"},
+		{[]int{4, 4, 1}, Op{Type: "crop", Fill: "zero"}, "padding", "padding is 0"},
+		{[]int{4, 4, 1}, Op{Type: "crop", Padding: 1, Fill: "blue"}, "fill", `fill is "blue"`},
+		{[]int{4, 5, 1}, Op{Type: "shift", Max: 9}, "max", "max is 9, and rows have shape [4 5 1]; it is from 1 to 5"},
+		{[]int{4, 50}, Op{Type: "shift", Max: 9}, "max", "it is from 1 to 4"}, // a series of 50 features a step
+		{nil, Op{Type: "shift", Max: 1}, "", "a row is one number"},
+		{[]int{4, 4, 1}, Op{Type: "noise"}, "deviation", "above 0"},
+		{[]int{4, 4, 1}, Op{Type: "mixup", Alpha: math.Inf(1)}, "alpha", "above 0"},
+		{[]int{4, 4, 1}, Op{Type: "turn"}, "", "no such operation"},
 	} {
-		if _, err := New([]Op{c.op}, c.shape, 0); err == nil || !strings.Contains(err.Error(), c.want) {
-			t.Errorf("%+v: %v, want %s", c.op, err, c.want)
+		_, err := New([]Op{all()[3], c.op}, c.shape, 0)
+		var m *Misfit
+		if !errors.As(err, &m) || m.Place != 1 || m.Attr != c.attr || !strings.Contains(m.Text, c.want) {
+			t.Errorf("%+v: %+v, want %s at %q", c.op, err, c.want, c.attr)
 		}
 	}
 	if _, err := New([]Op{all()[4], all()[4]}, []int{3}, 0); err == nil || !strings.Contains(err.Error(), "twice") {

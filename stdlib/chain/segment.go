@@ -60,6 +60,10 @@ func segment(ctx context.Context, job *executor.Job) error {
 	if err != nil {
 		return err
 	}
+	if err := w.warmedUp(job); err != nil {
+		drop(job.Memory)
+		return err
+	}
 	r, took, err := w.epoch(ctx, job)
 	if err != nil {
 		job.Memory.Put(warmSlot, nil)
@@ -78,6 +82,22 @@ func drop(m *executor.Memory) {
 		w.ahead.stop()
 	}
 	m.Put(warmSlot, nil)
+}
+
+// warmedUp reports a decay of wsd that begins before its warm-up has ended: how many steps an epoch has, only the data tells.
+func (w *warm) warmedUp(job *executor.Job) error {
+	if d := w.config.Schedule.Decay; d == nil || *d > 0 || !job.Has("history") {
+		return nil
+	}
+	h, err := ReadHistory(job.In("history"))
+	if err != nil || len(h) == 0 {
+		return err
+	}
+	if last := h[len(h)-1]; last.LR < w.config.Optimizer.LR {
+		return &executor.Failure{Code: "misfit", Summary: "Schedule does not fit", Attr: "schedule", Detail: fmt.Sprintf(
+			"the wsd schedule ends before it begins: its decay comes after epoch %d, when warm-up has brought the learning rate to %.4g of %.4g. Warm up for less, or train for more epochs.", last.Epoch, last.LR, w.config.Optimizer.LR)}
+	}
+	return nil
 }
 
 // progress tells of an epoch under way, some twenty times a second.

@@ -4,6 +4,7 @@ package eval
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -26,7 +27,7 @@ import (
 func Kind(typ string, table *schema.Kind, metrics []string, measure Measure) *executor.Kind {
 	return &executor.Kind{
 		Kind: planner.Kind{
-			Family: "eval", Type: typ, Version: 1, Schema: table, Determinism: planner.Bitwise,
+			Family: "eval", Type: typ, Version: table.Version, Schema: table, Determinism: planner.Bitwise,
 			Outputs: []planner.Output{
 				{Name: "report", Type: "report", MediaType: report.MediaType},
 				{Name: "predictions", Type: "predictions", MediaType: report.PredictionsMediaType},
@@ -40,7 +41,8 @@ func Kind(typ string, table *schema.Kind, metrics []string, measure Measure) *ex
 	}
 }
 
-// Measure fills in a report from the model's outputs ([rows, width]) and returns the tensors to keep for each row.
+// Measure fills in a report, which says what was asked for, from the model's outputs ([rows, width]) and returns the tensors to
+// keep for each row. A *learn.Misfit is blamed on its attribute, any other error on the data.
 type Measure func(r *report.Report, out []float32, d *dataset.Data, label *dataset.Label) ([]safetensors.Tensor, error)
 
 func lowerBlock(l *planner.Lowering, metrics []string) hcl.Diagnostics {
@@ -133,8 +135,11 @@ func evaluate(ctx context.Context, job *executor.Job, measure Measure) error {
 	if err != nil {
 		return err
 	}
-	part, _ := job.Params["split"].(string)
-	d, err := dataset.Read(job.In("data"), manifest, part)
+	r := &report.Report{Metrics: map[string]float64{}}
+	if err := job.Bind(r); err != nil { // what was asked for: split, positive, threshold
+		return err
+	}
+	d, err := dataset.Read(job.In("data"), manifest, r.Split)
 	if err != nil {
 		return misfit("split", err)
 	}
@@ -149,9 +154,13 @@ func evaluate(ctx context.Context, job *executor.Job, measure Measure) error {
 	if err != nil {
 		return misfit("data", err)
 	}
-	r := &report.Report{Split: part, Rows: d.Rows, Metrics: map[string]float64{}}
+	r.Rows = d.Rows
 	keep, err := measure(r, out, d, manifest.Label)
 	if err != nil {
+		var m *learn.Misfit
+		if errors.As(err, &m) {
+			return misfit(m.Attr, err)
+		}
 		return misfit("data", err)
 	}
 	for k, v := range r.Metrics {

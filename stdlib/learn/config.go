@@ -6,7 +6,7 @@
 // Predict (the forward pass over many rows).
 //
 // What an epoch does is a pure function of (graph, data, config, state): the order of rows of (seed, epoch), dropout of
-// (seed, step, layer), initial weights of (seed, parameter), the learning rate of (schedule, step). Rows that do not fill a
+// (seed, step, layer), augmentation of (seed, epoch, row), initial weights of (seed, parameter), the learning rate of (schedule, step). Rows that do not fill a
 // batch make a smaller last one.
 //
 // Read next: optimizer.go for the update rules, program.go for the computation of a step, trainer.go for the epoch around it.
@@ -22,6 +22,7 @@ import (
 	"mbuild.dev/mbuild/executor/mlx"
 	"mbuild.dev/mbuild/lang/schema"
 	"mbuild.dev/mbuild/stdlib/artifact/bundle"
+	"mbuild.dev/mbuild/stdlib/augment"
 	"mbuild.dev/mbuild/stdlib/graph"
 )
 
@@ -36,6 +37,8 @@ type Config struct {
 	Optimizer Optimizer `json:"optimizer"`
 	Groups    []Group   `json:"group"`
 	Schedule  Schedule  `json:"schedule"`
+
+	Augment []augment.Op `json:"augment"` // what becomes of rows of the train split, anew in each epoch
 
 	Batch      int   `json:"batch"`      // rows in a step
 	Accumulate int   `json:"accumulate"` // parts that a batch is computed in, one after the other; 0 and 1: whole

@@ -13,6 +13,7 @@ import (
 	"mbuild.dev/mbuild/executor/mlx/mlxtest"
 	"mbuild.dev/mbuild/stdlib/artifact/bundle"
 	"mbuild.dev/mbuild/stdlib/artifact/dataset"
+	"mbuild.dev/mbuild/stdlib/augment"
 	"mbuild.dev/mbuild/stdlib/graph"
 )
 
@@ -30,6 +31,7 @@ func everything(optimizer string) Config {
 	return Config{Loss: "cross_entropy", LabelSmoothing: 0.1, ClassWeights: map[string]float64{"b": 2, "d": 0.5},
 		Batch: 32, Accumulate: 4, Seed: 3, Shuffle: true, ClipNorm: 1, ClipValue: 0.5, EMA: &EMA{Decay: 0.99}, Precision: "float16",
 		Remat: 2, LogEvery: 3, KeepZeros: true,
+		Augment: []augment.Op{{Type: "shift", Max: 1}, {Type: "noise", Deviation: 0.1}, {Type: "mixup", Alpha: 0.2}},
 		Optimizer: Optimizer{Type: optimizer, LR: 0.02, WeightDecay: 0.01, Momentum: 0.9, Beta1: 0.9, Beta2: 0.99, Epsilon: 1e-8, Decay: 0.8,
 			ClipThreshold: 1, ScaleParameter: true, FactorFrom: 8},
 		Groups:   []Group{{Match: []string{"mid"}, Freeze: true}, {Match: []string{"*/bias", "bn"}, LRScale: pointer(0.5), WeightDecay: pointer(0)}},
@@ -467,6 +469,7 @@ func TestPrograms(t *testing.T) {
 	for i, change := range []func(*Config){
 		func(c *Config) { c.Optimizer.LR = 1 }, func(c *Config) { c.Seed = 9 }, func(c *Config) { c.LogEvery = 2 },
 		func(c *Config) { c.Schedule = Schedule{Type: "step", Every: 1, Factor: 0.5} },
+		func(c *Config) { c.Augment = []augment.Op{{Type: "noise", Deviation: 1}} },
 	} {
 		if of(change) != first {
 			t.Errorf("change %d compiles anew", i)
@@ -475,6 +478,7 @@ func TestPrograms(t *testing.T) {
 	for i, change := range []func(*Config){
 		func(c *Config) { c.Optimizer.Beta1 = 0.8 }, func(c *Config) { c.ClipNorm = 1 }, func(c *Config) { c.LabelSmoothing = 0.1 },
 		func(c *Config) { c.Groups = []Group{{Match: []string{"h"}, Freeze: true}} },
+		func(c *Config) { c.Augment = []augment.Op{{Type: "mixup", Alpha: 1}} },
 	} {
 		if of(change) == first {
 			t.Errorf("change %d of what is compiled in does not compile anew", i)

@@ -27,13 +27,18 @@ type step struct {
 }
 
 type part struct {
-	x, y, weight *tensors.Tensor
-	masks        []*tensors.Tensor
+	x, y, weight   *tensors.Tensor
+	partner, share *tensors.Tensor // of classes that are mixed
+	masks          []*tensors.Tensor
+	rows, partners []int // that went into it; partners with mixup only
 }
 
 // args are the arguments of a part but for the scalars.
 func (p part) args() []any {
 	args := []any{p.x, p.y}
+	if p.share != nil {
+		args = append(args, p.partner, p.share)
+	}
 	if p.weight != nil {
 		args = append(args, p.weight)
 	}
@@ -71,7 +76,11 @@ func (t *Trainer) prepare(order []int, first, steps int) *batch {
 func (t *Trainer) input(order []int, i int) step {
 	rows := order[i*t.config.Batch : min((i+1)*t.config.Batch, len(order))]
 	s := step{rows: len(rows), weight: float64(len(rows))}
+	in := t.augmented(rows)
 	weights := t.rowWeights(t.data, rows)
+	if weights != nil && in.Weight != nil {
+		weights = mixed(in.Weight, weights, t.rowWeights(t.data, in.Partner))
+	}
 	if weights != nil {
 		s.weight = 0
 		for _, w := range weights {
@@ -79,9 +88,9 @@ func (t *Trainer) input(order []int, i int) step {
 		}
 	}
 	masks := t.masks(t.begun+i+1, len(rows))
-	for size := t.config.Batch / t.config.parts(); len(rows) > 0; {
-		n := min(size, len(rows))
-		p := part{x: t.features(t.data, rows[:n]), y: t.labels(t.data, rows[:n])}
+	for size := t.config.Batch / t.config.parts(); len(in.Rows) > 0; {
+		n := min(size, len(in.Rows))
+		p := t.take(in, n)
 		if weights != nil {
 			p.weight = mlx.Tensor(weights[:n], n)
 			weights = weights[n:]
@@ -92,7 +101,6 @@ func (t *Trainer) input(order []int, i int) step {
 			masks[k] = masks[k][graph.Size(shape):]
 		}
 		s.parts = append(s.parts, p)
-		rows = rows[n:]
 	}
 	s.scalars, s.lr = t.scalars(i, len(order), s)
 	return s
@@ -115,13 +123,19 @@ func (t *Trainer) scalars(i, rows int, s step) (*tensors.Tensor, float64) {
 	return mlx.Tensor(v, scalarSize), lr
 }
 
-func (p *Program) features(d *dataset.Data, rows []int) *tensors.Tensor {
+func gather(d *dataset.Data, rows []int) []float32 {
 	w := d.Width
 	x := make([]float32, len(rows)*w)
 	for i, r := range rows {
 		copy(x[i*w:], d.Features[r*w:(r+1)*w])
 	}
-	return mlx.Tensor(x, append([]int{len(rows)}, p.graph.Inputs[0].Shape...)...)
+	return x
+}
+
+// features are gathered rows as the model's input.
+func (p *Program) features(x []float32) *tensors.Tensor {
+	shape := p.graph.Inputs[0].Shape
+	return mlx.Tensor(x, append([]int{len(x) / graph.Size(shape)}, shape...)...)
 }
 
 func (p *Program) labels(d *dataset.Data, rows []int) *tensors.Tensor {
@@ -132,11 +146,15 @@ func (p *Program) labels(d *dataset.Data, rows []int) *tensors.Tensor {
 		}
 		return tensors.FromFlatDataAndDimensions(y, len(rows))
 	}
+	return mlx.Tensor(numbers(d, rows), len(rows))
+}
+
+func numbers(d *dataset.Data, rows []int) []float32 {
 	y := make([]float32, len(rows))
 	for i, r := range rows {
 		y[i] = number(d, r)
 	}
-	return mlx.Tensor(y, len(rows))
+	return y
 }
 
 // rowWeights are the weights of rows by their class, or nil.

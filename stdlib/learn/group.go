@@ -72,7 +72,7 @@ func (c *Config) CheckGroups(g *graph.Graph, info *graph.Info) error {
 	}
 	for _, l := range g.Layers {
 		for _, p := range info.Layers[l.Name].Params {
-			if p.Trainable && !c.treat(l.Name, p.Name).frozen {
+			if t := c.treat(l.Name, p.Name); p.Trainable && !t.frozen && t.scale != 0 {
 				return nil
 			}
 		}
@@ -80,7 +80,7 @@ func (c *Config) CheckGroups(g *graph.Graph, info *graph.Info) error {
 	if len(c.Groups) == 0 {
 		return misfit("", "the model has no parameters to train")
 	}
-	return misfit("group", "the groups freeze everything: none of the model's %d parameter tensors is left to train", len(names))
+	return misfit("group", "the groups freeze everything: none of the model's %d parameter tensors is left to train. Freeze fewer (freeze = true, or lr_scale = 0)", len(names))
 }
 
 func (g Group) used(pattern string, names []string) error {

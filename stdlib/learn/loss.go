@@ -19,49 +19,69 @@ type Loss struct {
 	Binary  bool // compares one logit with one of two classes, or a number from 0 to 1
 	smooths bool // has a use for label smoothing
 
-	each  func(c *Config, out, labels *Node) *Node // the loss of each row, [rows]
-	right func(out, labels *Node) *Node            // whether each row is predicted right, [rows]; nil where there is no such thing
+	each  func(c *Config, out *Node, y target) *Node // the loss of each row, [rows]
+	right func(out *Node, y target) *Node            // 1 for each row that is predicted right, else 0, [rows]; nil where there is no such thing
+}
+
+// target is the labels of rows: classes, int32, or numbers, float32, [rows]. Classes may be mixed: a row is of its class with its
+// share of 1, and else of its partner's class. share is nil where nothing is mixed.
+type target struct{ label, partner, share *Node }
+
+// mixed is what f makes of the labels, and where they are mixed, both in their shares.
+func (y target) mixed(f func(label *Node) *Node) *Node {
+	a := f(y.label)
+	if y.share == nil {
+		return a
+	}
+	share := y.share
+	for share.Rank() < a.Rank() {
+		share = ExpandDims(share, -1)
+	}
+	return Add(Mul(share, a), Mul(OneMinus(share), f(y.partner)))
 }
 
 // Losses is the table by name. z are the logits, p their softmax, t the labels as a distribution: 1 for the class, or with
-// label smoothing e: 1 - e + e/classes, and e/classes for the others (Szegedy et al. 2016).
+// label smoothing e: 1 - e + e/classes, and e/classes for the others (Szegedy et al. 2016). Of a row that mixup made of two, t is
+// their distributions in their shares, and focal's loss its losses (Zhang et al. 2018).
 var Losses = map[string]Loss{
 	// - sum t log p
-	"cross_entropy": {Classes: true, smooths: true, right: rightClass, each: func(c *Config, out, labels *Node) *Node {
-		return Neg(ReduceSum(Mul(c.distribution(out, labels), LogSoftmax(out, -1)), -1))
+	"cross_entropy": {Classes: true, smooths: true, right: rightClass, each: func(c *Config, out *Node, y target) *Node {
+		return Neg(ReduceSum(Mul(c.distribution(out, y), LogSoftmax(out, -1)), -1))
 	}},
 	// sum t (log t - log p): cross-entropy less the entropy of the labels, so that 0 is the best there is
-	"kl": {Classes: true, smooths: true, right: rightClass, each: func(c *Config, out, labels *Node) *Node {
-		t := c.distribution(out, labels)
+	"kl": {Classes: true, smooths: true, right: rightClass, each: func(c *Config, out *Node, y target) *Node {
+		t := c.distribution(out, y)
 		entropy := Mul(t, Log(Max(t, Scalar(t.Graph(), t.DType(), 1e-30)))) // 0 log 0 = 0
 		return ReduceSum(Sub(entropy, Mul(t, LogSoftmax(out, -1))), -1)
 	}},
 	// - (1-p)^gamma log p of the class (Lin et al. 2017)
-	"focal": {Classes: true, right: rightClass, each: func(c *Config, out, labels *Node) *Node {
-		logp := ReduceSum(Mul(c.distribution(out, labels), LogSoftmax(out, -1)), -1)
-		return Neg(Mul(power(OneMinus(Exp(logp)), c.FocalGamma), logp))
+	"focal": {Classes: true, right: rightClass, each: func(c *Config, out *Node, y target) *Node {
+		return y.mixed(func(label *Node) *Node {
+			logp := ReduceSum(Mul(c.distribution(out, target{label: label}), LogSoftmax(out, -1)), -1)
+			return Neg(Mul(power(OneMinus(Exp(logp)), c.FocalGamma), logp))
+		})
 	}},
 	// max(z,0) - z t + log(1 + e^-|z|), which is - t log s - (1-t) log(1-s) with s = sigmoid(z), without overflow
-	"binary_cross_entropy": {Binary: true, smooths: true, each: func(c *Config, out, labels *Node) *Node {
-		z := Reshape(out, -1)
+	"binary_cross_entropy": {Binary: true, smooths: true, each: func(c *Config, out *Node, y target) *Node {
+		z, labels := Reshape(out, -1), y.label
 		if e := c.LabelSmoothing; e != 0 {
 			labels = AddScalar(MulScalar(labels, 1-e), e/2)
 		}
 		return Add(Sub(Max(z, ZerosLike(z)), Mul(z, labels)), Log1P(Exp(Neg(Abs(z)))))
-	}, right: func(out, labels *Node) *Node {
+	}, right: func(out *Node, y target) *Node {
 		half := Scalar(out.Graph(), dtypes.Float32, 0.5)
 		z := Reshape(out, -1)
-		return LogicalNot(LogicalXor(GreaterThan(z, ZerosLike(z)), GreaterThan(labels, half)))
+		return ConvertDType(LogicalNot(LogicalXor(GreaterThan(z, ZerosLike(z)), GreaterThan(y.label, half))), dtypes.Float32)
 	}},
-	"mse": {each: func(_ *Config, out, labels *Node) *Node { return Square(Sub(Reshape(out, -1), labels)) }},
-	"mae": {each: func(_ *Config, out, labels *Node) *Node { return Abs(Sub(Reshape(out, -1), labels)) }},
+	"mse": {each: func(_ *Config, out *Node, y target) *Node { return Square(Sub(Reshape(out, -1), y.label)) }},
+	"mae": {each: func(_ *Config, out *Node, y target) *Node { return Abs(Sub(Reshape(out, -1), y.label)) }},
 	// d^2/2 up to delta, and delta (|d| - delta/2) beyond (Huber 1964)
-	"huber": {each: func(c *Config, out, labels *Node) *Node {
+	"huber": {each: func(c *Config, out *Node, y target) *Node {
 		delta := c.HuberDelta
 		if delta == 0 {
 			delta = 1
 		}
-		d := Abs(Sub(Reshape(out, -1), labels))
+		d := Abs(Sub(Reshape(out, -1), y.label))
 		near := Min(d, Scalar(d.Graph(), d.DType(), delta))
 		return Mul(near, Sub(d, MulScalar(near, 0.5)))
 	}},
@@ -79,9 +99,9 @@ func lossesThat(is func(Loss) bool) string {
 }
 
 // distribution is t of the table.
-func (c *Config) distribution(out, labels *Node) *Node {
+func (c *Config) distribution(out *Node, y target) *Node {
 	classes := out.Shape().Dimensions[1]
-	hot := OneHot(labels, classes, dtypes.Float32)
+	hot := y.mixed(func(label *Node) *Node { return OneHot(label, classes, dtypes.Float32) })
 	if e := c.LabelSmoothing; e != 0 {
 		hot = AddScalar(MulScalar(hot, 1-e), e/float64(classes))
 	}
@@ -101,7 +121,10 @@ func power(x *Node, n float64) *Node {
 	return Pow(Max(x, Scalar(x.Graph(), x.DType(), 1e-7)), Scalar(x.Graph(), x.DType(), n))
 }
 
-func rightClass(out, labels *Node) *Node { return Equal(ArgMax(out, -1, dtypes.Int32), labels) }
+func rightClass(out *Node, y target) *Node {
+	predicted := ArgMax(out, -1, dtypes.Int32)
+	return y.mixed(func(label *Node) *Node { return ConvertDType(Equal(predicted, label), dtypes.Float32) })
+}
 
 // Fit holds the loss against the shape of the model's output, without the batch dimension. A *Misfit.
 func (l Loss) Fit(name, layer string, out []int) error {

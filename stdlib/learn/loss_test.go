@@ -127,7 +127,7 @@ func TestLosses(t *testing.T) {
 		}
 		p := &Program{config: c.config, loss: l}
 		exec := MustNewExec(session(t).Backend, func(z, y, w *Node) []*Node {
-			loss, right := p.measureLoss(z, y, w)
+			loss, right := p.measureLoss(z, target{label: y}, w)
 			return []*Node{loss, Gradient(loss, z)[0], right}
 		})
 		out := exec.MustCall(mlx.Tensor(z, rows, width), y, mlx.Tensor(weight, rows))

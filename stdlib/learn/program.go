@@ -10,6 +10,7 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 
 	"mbuild.dev/mbuild/executor/mlx"
+	"mbuild.dev/mbuild/stdlib/augment"
 	"mbuild.dev/mbuild/stdlib/graph"
 	lower "mbuild.dev/mbuild/stdlib/graph/mlx"
 )
@@ -86,11 +87,16 @@ func programKey(s *mlx.Session, g *graph.Graph, c Config, masked map[string]bool
 	if err != nil {
 		return "", err
 	}
+	mixes := c.mixesClasses()
 	if len(c.ClassWeights) > 0 {
 		c.ClassWeights = map[string]float64{"": 1}
 	}
 	if c.EMA != nil {
 		c.EMA = &EMA{}
+	}
+	c.Augment = nil
+	if mixes {
+		c.Augment = []augment.Op{{Type: "mixup"}} // all that a program knows of it
 	}
 	c.Seed, c.Shuffle, c.LogEvery, c.Schedule, c.Optimizer.LR = 0, false, 0, Schedule{}, 0
 	conf, err := json.Marshal(c)
@@ -155,9 +161,10 @@ const noStep = 1 << 24
 
 // feed is the input of a step, or of a part of one.
 type feed struct {
-	x, y, weight *Node // weight is nil where all rows weigh the same
-	scalars      *Node
-	masks        map[string]*Node
+	x, weight *Node // weight is nil where all rows weigh the same
+	y         target
+	scalars   *Node
+	masks     map[string]*Node
 }
 
 // window is what is collected over steps.
@@ -180,7 +187,10 @@ func (r *reader) next() *Node {
 }
 
 func (r *reader) feed(p *Program) *feed {
-	f := &feed{x: r.next(), y: r.next(), masks: map[string]*Node{}}
+	f := &feed{x: r.next(), y: target{label: r.next()}, masks: map[string]*Node{}}
+	if p.config.mixesClasses() {
+		f.y.partner, f.y.share = r.next(), r.next()
+	}
 	if p.config.weights != nil {
 		f.weight = r.next()
 	}
@@ -310,14 +320,14 @@ func (p *Program) trained(state []*Node) []*Node {
 }
 
 // measureLoss sums loss and right predictions over rows.
-func (p *Program) measureLoss(out, y, weight *Node) (loss, right *Node) {
+func (p *Program) measureLoss(out *Node, y target, weight *Node) (loss, right *Node) {
 	each := p.loss.each(&p.config, out, y)
 	if weight != nil {
 		each = Mul(each, weight)
 	}
 	right = ScalarZero(out.Graph(), dtypes.Float32)
 	if p.loss.right != nil {
-		right = ReduceAllSum(ConvertDType(p.loss.right(out, y), dtypes.Float32))
+		right = ReduceAllSum(p.loss.right(out, y))
 	}
 	return ReduceAllSum(each), right
 }
@@ -380,7 +390,7 @@ func (p *Program) round(x *Node) *Node {
 // and right predictions out. It computes in float32, as the model will.
 func (p *Program) buildEval(args []*Node) []*Node {
 	r := &reader{args}
-	x, y := r.next(), r.next()
+	x, y := r.next(), target{label: r.next()}
 	var weight *Node
 	if p.config.weights != nil {
 		weight = r.next()

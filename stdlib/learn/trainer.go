@@ -11,6 +11,7 @@ import (
 	"mbuild.dev/mbuild/executor/mlx"
 	"mbuild.dev/mbuild/stdlib/artifact/bundle"
 	"mbuild.dev/mbuild/stdlib/artifact/dataset"
+	"mbuild.dev/mbuild/stdlib/augment"
 	"mbuild.dev/mbuild/stdlib/graph"
 )
 
@@ -19,11 +20,12 @@ type Trainer struct {
 	*Program
 	config Config
 	data   *dataset.Data
-	values []*tensors.Tensor // by slot
-	keep   []any             // masks of weights that stay zero, of the slots that are masked
-	epoch  int               // epochs done
-	begun  int               // steps done before the epoch
-	steps  int               // steps done
+	change *augment.Augmenter // of rows that are trained on; nil without
+	values []*tensors.Tensor  // by slot
+	keep   []any              // masks of weights that stay zero, of the slots that are masked
+	epoch  int                // epochs done
+	begun  int                // steps done before the epoch
+	steps  int                // steps done
 }
 
 // Programs keeps the programs of a worker, so that each is compiled once: the last few that were used.
@@ -79,6 +81,9 @@ func NewTrainer(s *mlx.Session, g *graph.Graph, info *graph.Info, config Config,
 	if err := t.check(); err != nil {
 		return nil, err
 	}
+	if t.change, err = config.augmenter(g.Inputs[0]); err != nil {
+		return nil, err
+	}
 	for i, sl := range t.slots {
 		v, err := sl.load(state)
 		if err != nil {
@@ -108,7 +113,7 @@ func (t *Trainer) Reschedule(c Config) bool {
 func (t *Trainer) check() error {
 	in := t.graph.Inputs[0]
 	if len(t.graph.Inputs) != 1 || graph.Size(in.Shape) != t.data.Width {
-		return misfit("data", "the model's input %q has shape %s, and the dataset gives %d numbers a row", in.Name, graph.ShapeText(in.Shape), t.data.Width)
+		return misfit("data", "the model's input %q has shape %s, and the dataset gives %d numbers a row. Change the shape of the input, or what the dataset makes of a row", in.Name, graph.ShapeText(in.Shape), t.data.Width)
 	}
 	if t.data.Rows < t.config.Batch {
 		return misfit("batch", "batch = %d is larger than the data set: its train split has %d rows. Take a batch of at most that many", t.config.Batch, t.data.Rows)
@@ -507,7 +512,7 @@ func (t *Trainer) Evaluate(ctx context.Context, d *dataset.Data, averaged bool) 
 		for i := range rows {
 			rows[i] = at + i
 		}
-		args := []any{t.features(d, rows), t.labels(d, rows)}
+		args := []any{t.features(gather(d, rows)), t.labels(d, rows)}
 		weight += float64(len(rows))
 		if w := t.rowWeights(d, rows); w != nil {
 			args = append(args, mlx.Tensor(w, len(w)))

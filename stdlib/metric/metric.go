@@ -2,7 +2,11 @@
 // predictions give equal bits.
 package metric
 
-import "math"
+import (
+	"cmp"
+	"math"
+	"slices"
+)
 
 // Class is the measures of one class.
 type Class struct {
@@ -15,7 +19,7 @@ type Class struct {
 
 // Classification is the measures of a classifier.
 type Classification struct {
-	Accuracy  float64 // share of rows whose most likely class is theirs; of equals the first counts
+	Accuracy  float64 // share of rows that are predicted right
 	MacroF1   float64 // mean F1 of the classes that occur in labels or predictions
 	LogLoss   float64 // mean of -ln p(class of the row)
 	ECE       float64 // expected calibration error, 15 bins of equal width (Guo et al. 2017)
@@ -26,8 +30,15 @@ type Classification struct {
 // eceBins is the number of bins of the expected calibration error.
 const eceBins = 15
 
-// Classify measures logits ([rows, classes], row-major) against class indices, and returns the predicted classes as well.
-func Classify(logits []float32, labels []int32, classes []string) (Classification, []int32) {
+// Cut is how one of two classes is predicted: Positive where its probability is above Threshold, else the other.
+type Cut struct {
+	Positive  int
+	Threshold float64
+}
+
+// Classify measures logits ([rows, classes], row-major) against class indices, and returns the predicted classes as well: the most
+// likely one of each row, the first of equals; or by cut, which is nil or of two classes.
+func Classify(logits []float32, labels []int32, classes []string, cut *Cut) (Classification, []int32) {
 	n, k := len(labels), len(classes)
 	c := Classification{Confusion: make([][]int, k)}
 	for i := range c.Confusion {
@@ -49,6 +60,9 @@ func Classify(logits []float32, labels []int32, classes []string) (Classificatio
 		}
 		c.LogLoss += math.Log(sum) - (float64(row[label]) - float64(row[best]))
 		p := 1 / sum
+		if cut != nil {
+			best, p = cut.predict(best, p)
+		}
 		bin := min(int(p*eceBins), eceBins-1)
 		conf[bin] += p
 		count[bin]++
@@ -67,6 +81,42 @@ func Classify(logits []float32, labels []int32, classes []string) (Classificatio
 	}
 	c.perClass(classes)
 	return c, predicted
+}
+
+// predict is the class that is predicted, and its probability, of a row whose most likely class is best, with probability p.
+func (c *Cut) predict(best int, p float64) (int, float64) {
+	positive := p
+	if best != c.Positive {
+		positive = 1 - p
+	}
+	if positive > c.Threshold {
+		return c.Positive, positive
+	}
+	return 1 - c.Positive, 1 - positive
+}
+
+// AUC is the area under the ROC curve of two classes: the probability that a row of the positive class has a higher logit of it,
+// against the other's, than a row of the other; equals count half (Hanley and McNeil 1982). NaN where a class has no row.
+func AUC(logits []float32, labels []int32, positive int) float64 {
+	order, scores := make([]int, len(labels)), make([]float64, len(labels))
+	for i := range labels {
+		order[i], scores[i] = i, float64(logits[2*i+positive])-float64(logits[2*i+1-positive])
+	}
+	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(scores[a], scores[b]) })
+	var won, positives, negatives float64 // counts are whole or halves: exact
+	for at := 0; at < len(order); {
+		var p, n float64
+		for first := scores[order[at]]; at < len(order) && cmp.Compare(scores[order[at]], first) == 0; at++ {
+			if int(labels[order[at]]) == positive {
+				p++
+			} else {
+				n++
+			}
+		}
+		won += p*negatives + p*n/2
+		positives, negatives = positives+p, negatives+n
+	}
+	return won / (positives * negatives)
 }
 
 func (c *Classification) perClass(classes []string) {

@@ -2,7 +2,10 @@ package metric
 
 import (
 	"math"
+	"slices"
 	"testing"
+
+	"mbuild.dev/mbuild/executor/mlx"
 )
 
 func near(t *testing.T, what string, got, want float64) {
@@ -22,7 +25,7 @@ func TestClassify(t *testing.T) {
 			logits = append(logits, float32(math.Log(v)))
 		}
 	}
-	c, predicted := Classify(logits, labels, []string{"a", "b", "c"})
+	c, predicted := Classify(logits, labels, []string{"a", "b", "c"}, nil)
 	near(t, "accuracy", c.Accuracy, 0.75)
 	if math.Abs(c.LogLoss-(3*math.Ln2+math.Log(4))/4) > 1e-6 {
 		t.Errorf("log loss is %g", c.LogLoss)
@@ -43,9 +46,71 @@ func TestClassify(t *testing.T) {
 // TestTies: of equal logits the first class is predicted; a class that does not occur counts for nothing; huge logits overflow
 // nowhere.
 func TestTies(t *testing.T) {
-	c, predicted := Classify([]float32{1, 1, 0, 1e30, 0, 0}, []int32{0, 0}, []string{"a", "b", "c"})
+	c, predicted := Classify([]float32{1, 1, 0, 1e30, 0, 0}, []int32{0, 0}, []string{"a", "b", "c"}, nil)
 	if predicted[0] != 0 || c.Accuracy != 1 || c.MacroF1 != 1 || math.IsNaN(c.LogLoss) {
 		t.Errorf("%v %+v", predicted, c)
+	}
+}
+
+// TestCut: rows of two classes with probabilities 0.1, 0.3, 0.6 and 0.9 of the second, by hand.
+func TestCut(t *testing.T) {
+	var logits []float32
+	for _, p := range []float64{0.1, 0.3, 0.6, 0.9} {
+		logits = append(logits, 0, float32(math.Log(p/(1-p))))
+	}
+	labels, classes := []int32{0, 1, 0, 1}, []string{"no", "yes"}
+	for _, c := range []struct {
+		cut                 *Cut
+		accuracy, precision float64 // precision of yes
+		predicted           []int32
+	}{
+		{nil, 0.5, 0.5, []int32{0, 0, 1, 1}},
+		{&Cut{1, 0.5}, 0.5, 0.5, []int32{0, 0, 1, 1}},
+		{&Cut{1, 0.2}, 0.75, 2.0 / 3, []int32{0, 1, 1, 1}},
+		{&Cut{0, 0.2}, 0.75, 1, []int32{0, 0, 0, 1}}, // yes above 0.8
+	} {
+		got, predicted := Classify(logits, labels, classes, c.cut)
+		near(t, "accuracy", got.Accuracy, c.accuracy)
+		near(t, "precision", got.PerClass[1].Precision, c.precision)
+		if math.Abs(got.ECE-0.375) > 1e-6 { // by chance, of each: (2*0.1 + 0.7 + 0.6) / 4
+			t.Errorf("%+v: ECE is %g", c.cut, got.ECE)
+		}
+		if !slices.Equal(predicted, c.predicted) {
+			t.Errorf("%+v predicts %v, want %v", c.cut, predicted, c.predicted)
+		}
+	}
+}
+
+// TestAUC against pairs that are counted one by one, with many equals.
+func TestAUC(t *testing.T) {
+	r := mlx.NewRandom(1, "auc")
+	for n := range 40 {
+		var logits []float32
+		var labels []int32
+		for range n {
+			logits = append(logits, float32(r.Below(4)), float32(r.Below(4)))
+			labels = append(labels, int32(r.Below(2)))
+		}
+		for positive := range 2 {
+			won, pairs := 0.0, 0.0
+			for i := range n {
+				for j := range n {
+					if int(labels[i]) != positive || int(labels[j]) == positive {
+						continue
+					}
+					pairs++
+					a, b := logits[2*i+positive]-logits[2*i+1-positive], logits[2*j+positive]-logits[2*j+1-positive]
+					if a > b {
+						won++
+					} else if a == b {
+						won += 0.5
+					}
+				}
+			}
+			if got, want := AUC(logits, labels, positive), won/pairs; got != want && !(math.IsNaN(got) && pairs == 0) {
+				t.Errorf("%d rows: %g, counted %g", n, got, want)
+			}
+		}
 	}
 }
 

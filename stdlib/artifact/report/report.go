@@ -23,10 +23,13 @@ const (
 	PredictionsMediaType = "application/vnd.mbuild.predictions.v1+safetensors"
 )
 
-// Report is the outcome of an evaluation. PerClass and Confusion are those of a classification.
+// Report is the outcome of an evaluation. PerClass and Confusion are those of a classification; Positive and Threshold, of one
+// of two classes.
 type Report struct {
 	Task      string             `json:"task"` // classification, regression
 	Split     string             `json:"split"`
+	Positive  string             `json:"positive,omitempty"`  // the class that precision, recall, f1 and auc are of
+	Threshold float64            `json:"threshold,omitempty"` // the probability above which it is predicted
 	Rows      int                `json:"rows"`
 	Metrics   map[string]float64 `json:"metrics"`
 	PerClass  []metric.Class     `json:"per_class,omitempty"`

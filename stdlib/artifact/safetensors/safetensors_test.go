@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
@@ -286,4 +287,41 @@ func TestOpen(t *testing.T) {
 			t.Fatalf("of %d bytes: %v, want %v", n, err, want)
 		}
 	}
+}
+
+// FuzzOpen: what Open takes of a file, and gives piece by piece, is what Decode does.
+func FuzzOpen(f *testing.F) {
+	b, err := Encode([]Tensor{{Name: "a", DType: "F32", Shape: []int{1, 2}, Data: make([]byte, 8)}, {Name: "b", DType: "I8", Shape: []int{0}}}, map[string]string{"k": "v"})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(b)
+	f.Add(b[:len(b)-1])
+	f.Add(file(`{"a":{"dtype":"U8","shape":[2],"data_offsets":[-1,1]}}`, 0))
+	f.Add([]byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0})
+	path := filepath.Join(f.TempDir(), "x")
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if err := os.WriteFile(path, b, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		want, meta, wrong := Decode(b)
+		got, err := Open(path)
+		if (err == nil) != (wrong == nil) {
+			t.Fatalf("Open says %v, Decode says %v", err, wrong)
+		}
+		if err != nil {
+			return
+		}
+		defer got.Close()
+		if !maps.Equal(got.Metadata, meta) || len(got.Tensors) != len(want) {
+			t.Fatalf("%v %v, decoded %v %v", got.Metadata, got.Tensors, meta, want)
+		}
+		for i, w := range want {
+			g := got.Tensors[i]
+			data, err := io.ReadAll(got.Section(w.Name))
+			if err != nil || g.Name != w.Name || g.DType != w.DType || !slices.Equal(g.Shape, w.Shape) || !bytes.Equal(data, w.Data) {
+				t.Fatalf("%v %q %v, decoded %v", g, data, err, w)
+			}
+		}
+	})
 }

@@ -66,11 +66,28 @@ func decode(b []byte) (image.Image, error) {
 	if c.Width < 1 || c.Height < 1 || c.Width > maxPixels/c.Height {
 		return nil, fmt.Errorf("it is %d x %d pixels large; %d in all are the most", c.Height, c.Width, maxPixels)
 	}
+	if pixels := int64(c.Width) * int64(c.Height); pixels > most(b) {
+		return nil, fmt.Errorf("it is damaged: its header says %d x %d pixels, which %d bytes cannot hold", c.Height, c.Width, len(b))
+	}
 	img, err := whole(bytes.NewReader(b))
 	if err != nil {
 		return nil, fmt.Errorf("it is damaged: %w", err)
 	}
 	return img, nil
+}
+
+// most is how many pixels a file can hold, so that one that is much shorter than its header says is refused before memory is taken
+// for it. deflate packs at most 1,032 bytes into one; JPEG needs a bit at least for each block of 8 x 8 pixels.
+func most(b []byte) int64 {
+	if !bytes.HasPrefix(b, pngHead) {
+		return 512 * int64(len(b))
+	}
+	// IHDR is the first chunk: 8 bytes of magic, 8 of length and name, 4 of width, 4 of height; then depth and type of colour.
+	samples := map[byte]int64{0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+	if len(b) < 26 || samples[b[25]] == 0 || b[24] == 0 {
+		return 0
+	}
+	return 1032 * 8 * int64(len(b)) / (int64(b[24]) * samples[b[25]])
 }
 
 // animated reports a PNG with a chunk that says how many pictures it has.

@@ -3,7 +3,9 @@ package images
 import (
 	"bytes"
 	"crypto/sha256"
+	"encoding/binary"
 	"fmt"
+	"hash/crc32"
 	"image"
 	"image/color"
 	"image/jpeg"
@@ -224,6 +226,37 @@ func TestResizeModes(t *testing.T) {
 	}
 }
 
+// sized writes the same height and width into the header of an image, at a place, and corrects the checksum of a PNG.
+func sized(b []byte, at int, size uint32) []byte {
+	b = bytes.Clone(b)
+	if at != 16 {
+		binary.BigEndian.PutUint32(b[at:], size<<16|size)
+		return b
+	}
+	binary.BigEndian.PutUint32(b[at:], size)
+	binary.BigEndian.PutUint32(b[at+4:], size)
+	binary.BigEndian.PutUint32(b[29:], crc32.ChecksumIEEE(b[12:29]))
+	return b
+}
+
+// TestFlat: images that compress as well as can be are not taken for damaged ones.
+func TestFlat(t *testing.T) {
+	rect := image.Rect(0, 0, 3000, 3000)
+	for name, img := range map[string]image.Image{"grey": image.NewGray(rect), "two colours": image.NewPaletted(rect, color.Palette{color.Black, color.White}), "16 bits": image.NewNRGBA64(rect)} {
+		b := encode(t, img)
+		if got, err := decode(b); err != nil || got.Bounds() != rect {
+			t.Errorf("%s in %d bytes: %v", name, len(b), err)
+		}
+	}
+	var j bytes.Buffer
+	if err := jpeg.Encode(&j, image.NewYCbCr(rect, image.YCbCrSubsampleRatio420), &jpeg.Options{Quality: 1}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := decode(j.Bytes()); err != nil {
+		t.Errorf("JPEG in %d bytes: %v", j.Len(), err)
+	}
+}
+
 func TestErrors(t *testing.T) {
 	clear := image.NewNRGBA(image.Rect(0, 0, 2, 2))
 	good := grey(t, 2, 2, 1)
@@ -246,6 +279,8 @@ func TestErrors(t *testing.T) {
 		{"flipped", "", "cat/x.png: it is damaged", flipped},
 		{"cut jpeg", "", "cat/x.png: it is damaged", j.Bytes()[:j.Len()/2]},
 		{"huge", "", "damaged", huge},
+		{"no room", "", "its header says 8000 x 8000 pixels, which 75 bytes cannot hold", sized(good, 16, 8000)},
+		{"no room in jpeg", "", "its header says 8000 x 8000 pixels, which", sized(j.Bytes(), bytes.Index(j.Bytes(), []byte{0xff, 0xc0})+5, 8000)},
 		{"animated", "", "cat/x.png: it is animated", fixture(t, "animated.png")},
 		{"transparent", "", "cat/x.png has transparent pixels. Say what they are", encode(t, clear)},
 		{"size", "", "3 high and 2 wide, and cat/b.png is 2 and 2", grey(t, 3, 2, 1)},

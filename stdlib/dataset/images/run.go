@@ -73,7 +73,7 @@ func (p *params) load(in executor.JobInput) (*raster, error) {
 		return nil, shard.Fail("bad-image", "alpha", "Transparent image", "%s has transparent pixels. Say what they are: alpha = \"drop\", \"black\" or \"white\"; or channels = 4.", in.Display)
 	}
 	if err != nil {
-		return nil, shard.Fail("bad-image", "files", "Image not usable", "%s: %v.", in.Display, err)
+		return nil, shard.Fail("bad-image", "files", "Image not usable", "%s: %v. Save or fetch it again, or leave it out of files.", in.Display, err)
 	}
 	if p.Resize != "none" {
 		r = resize(r, p.Size[0], p.Size[1], p.Resize)

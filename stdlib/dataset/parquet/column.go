@@ -17,6 +17,7 @@ type column struct {
 	unsigned bool
 	text     bool
 	what     string // the type, for errors
+	optional bool
 
 	pages  parquet.Pages
 	page   parquet.Page
@@ -34,7 +35,7 @@ func newColumn(c *parquet.Column) (*column, error) {
 		return nil, fmt.Errorf("is nested (it has %d columns in it); a row has one value in a column. Flatten it before", len(c.Columns()))
 	}
 	t := c.Type()
-	out := &column{index: c.Index(), kind: t.Kind(), what: t.String()}
+	out := &column{index: c.Index(), kind: t.Kind(), what: t.String(), optional: c.Optional()}
 	var logical format.LogicalTypeValue
 	if l := t.LogicalType(); l != nil {
 		logical = l.Value
@@ -52,6 +53,19 @@ func newColumn(c *parquet.Column) (*column, error) {
 		return nil, fmt.Errorf("is %s; booleans, integers, float, double and text can be read. Convert it before", out.what)
 	}
 	return out, nil
+}
+
+// check looks at the pages of a chunk before the library does.
+func (c *column) check(f io.ReaderAt, size int64, m *format.ColumnMetaData) error {
+	at := m.DataPageOffset
+	if m.DictionaryPageOffset != 0 {
+		at = m.DictionaryPageOffset
+	}
+	if at < 0 || m.TotalCompressedSize < 0 || at > size || m.TotalCompressedSize > size-at {
+		return fmt.Errorf("its pages lie at bytes %d to %d, in a file of %d", at, at+m.TotalCompressedSize, size)
+	}
+	pages := &chunk{f: f, codec: m.Codec, optional: c.optional}
+	return pages.check(at, at+m.TotalCompressedSize)
 }
 
 func (c *column) begin(chunk parquet.ColumnChunk) {

@@ -94,6 +94,9 @@ func (r *reader) damaged(err error) error {
 }
 
 func (r *reader) copy(ctx context.Context, f *os.File, size int64, w *shard.Writer) error {
+	if err := checkFooter(f, size); err != nil {
+		return err
+	}
 	file, err := parquet.OpenFile(f, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
 	if err != nil {
 		return err
@@ -102,11 +105,15 @@ func (r *reader) copy(ctx context.Context, f *os.File, size int64, w *shard.Writ
 		return err
 	}
 	row := int64(0)
-	for _, group := range file.RowGroups() {
+	for i, group := range file.RowGroups() {
 		chunks := group.ColumnChunks()
-		for _, c := range r.columns {
-			if c.index >= len(chunks) {
+		for k, c := range r.columns {
+			meta := file.Metadata().RowGroups[i].Columns
+			if c.index >= len(chunks) || c.index >= len(meta) {
 				return fmt.Errorf("a row group has %d columns", len(chunks))
+			}
+			if err := c.check(f, size, &meta[c.index].MetaData); err != nil {
+				return fmt.Errorf("column %q: %w", r.names[k], err)
 			}
 			c.begin(chunks[c.index])
 		}

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/parquet-go/parquet-go/format"
+
 	"mbuild.dev/mbuild/stdlib/artifact/dataset"
 	"mbuild.dev/mbuild/stdlib/dataset/shard/shardtest"
 )
@@ -162,13 +164,16 @@ func TestErrors(t *testing.T) {
 	}
 }
 
-// FuzzRead: no bytes make the reader panic; what it accepts reads back.
+// FuzzRead: no bytes make the reader panic, or take memory without bound; what it accepts reads back.
 func FuzzRead(f *testing.F) {
 	for _, name := range []string{"odd", "empty", "zstd"} {
 		f.Add(fixture(f, name))
 	}
+	f.Add(oneColumn(f, format.Int32, format.Snappy, dataPage(format.Plain, 8, 32), append([]byte{32, 31 << 2}, make([]byte, 32)...)))
+	f.Add(oneColumn(f, format.Int32, format.Uncompressed, dataPage(format.DeltaBinaryPacked, 8, 9), append(uvarints(128, 4, 8, 2, 0), 0, 0, 0, 0)))
+	f.Add(oneColumn(f, format.Int32, format.Uncompressed, dataPage(format.RLEDictionary, 8, 3), []byte{1, 16, 0}))
 	var plans []*shardtest.Plan
-	for _, attrs := range []string{"features = [\"ok\"]\ntext = [\"bin\"]\n", "features = [\"x\"]\nlabel = \"y\"\nmissing = \"skip\"\n", "features = [\"f64\"]\ntext = [\"s\"]\n"} {
+	for _, attrs := range []string{"features = [\"ok\"]\ntext = [\"bin\"]\n", "features = [\"x\"]\nlabel = \"y\"\nmissing = \"skip\"\n", "features = [\"f64\"]\ntext = [\"s\"]\n", "features = [\"x\"]\n"} {
 		plans = append(plans, shardtest.Prepare(f, Kind, "dataset \"parquet\" \"a\" {\n files = [\"a.parquet\"]\n"+attrs+"}\n"))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {

@@ -20,7 +20,11 @@ type fixed struct {
 }
 
 func openFixed(f *safetensors.File, tensor string, width int) *fixed {
-	return &fixed{bufio.NewReaderSize(f.Section(tensor), bufferSize), make([]byte, width)}
+	body := f.Section(tensor)
+	if int64(width) > body.Size() {
+		width = 0 // there are no rows, whatever the manifest says of their width
+	}
+	return &fixed{bufio.NewReaderSize(body, bufferSize), make([]byte, width)}
 }
 
 // next is the bytes of the next row, until the one after it.
@@ -31,7 +35,13 @@ func (c *fixed) next() ([]byte, error) {
 
 func (c *fixed) int64() (int64, error) {
 	b, err := c.next()
-	return int64(binary.LittleEndian.Uint64(b)), err
+	if err == nil && len(b) < 8 {
+		err = io.ErrUnexpectedEOF
+	}
+	if err != nil {
+		return 0, err
+	}
+	return int64(binary.LittleEndian.Uint64(b)), nil
 }
 
 // cell is a row of a text column: the bytes of its strings, and where each ends among them.

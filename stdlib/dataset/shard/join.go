@@ -120,6 +120,9 @@ func (j *joiner) open(dirs, names []string) error {
 			j.columns = append(j.columns, i)
 		}
 	}
+	if s := j.opt.Split; s != nil && s.Group != "" && !slices.ContainsFunc(first.Columns, func(c dataset.Column) bool { return c.Name == s.Group }) {
+		return fmt.Errorf("%s: there is no column %q to deal rows out by", names[0], s.Group)
+	}
 	if l := first.Label; l != nil {
 		j.m.Label = &dataset.Label{Name: l.Name, Kind: l.Kind, Of: l.Of, Scheme: l.Scheme}
 	}

@@ -5,10 +5,12 @@ package classification
 import "mbuild.dev/mbuild/lang/schema"
 
 // Schema is the table of eval.classification.
-var Schema = &schema.Kind{Family: "eval", Type: "classification", Version: 1, Doc: "Measures a classifier: accuracy, macro F1, log loss and calibration, each class, and every prediction.", Struct: &schema.Type{Op: schema.Struct, Fields: []schema.Field{
+var Schema = &schema.Kind{Family: "eval", Type: "classification", Version: 2, Doc: "Measures a classifier: accuracy, macro F1, log loss and calibration, each class, and every prediction. Of two classes, also\nprecision, recall, F1 and the area under the ROC curve. The model has an output for each class, or one for two: the logit of the second class.", Struct: &schema.Type{Op: schema.Struct, Fields: []schema.Field{
 	{Name: "from", Required: true, Type: &schema.Type{Op: schema.Ref, RefTypes: []string{"model"}}},
 	{Name: "data", Required: true, Type: &schema.Type{Op: schema.Ref, RefTypes: []string{"data"}}},
 	{Name: "split", Default: "test", Type: &schema.Type{Op: schema.String, Doc: "Part of the data to measure on.", Enum: []any{"train", "valid", "test"}}},
+	{Name: "positive", Type: &schema.Type{Op: schema.String, Doc: "Of two classes, the one that precision, recall, f1 and auc are of; the second if left out. Classes are in alphabetical order, where the dataset does not name them."}},
+	{Name: "threshold", Type: &schema.Type{Op: schema.Number, Doc: "Of two classes, the probability of the positive one above which it is predicted; the more likely one is, if left out.", Min: &schema.Bound{Value: 0, Exclusive: true}, Max: &schema.Bound{Value: 1, Exclusive: true}}},
 	{Name: "gate", Type: &schema.Type{Op: schema.List, Doc: "Conditions on the metrics. A gate \"METRIC_drop\" bounds how much METRIC falls from a baseline, \"METRIC_rise\" how much it rises.", Labels: []string{"metric"}, Elem: &schema.Type{Op: schema.Struct, Fields: []schema.Field{
 		{Name: "metric", Required: true, Type: &schema.Type{Op: schema.String}},
 		{Name: "min", Type: &schema.Type{Op: schema.Number}},

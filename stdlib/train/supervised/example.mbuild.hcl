@@ -54,8 +54,9 @@ train "supervised" "base" {
   ema { decay = 0.99 }
 }
 
-# A sweep: what its members share is trained once, and `mbuild show train.supervised.sweep` compares them in one table. The best
-# epoch is given out, and training ends early when the loss on the valid split has not fallen for five.
+# A sweep: what its members share is trained once, and `mbuild show train.supervised.sweep` compares them in one table. Rows are
+# augmented with noise, and mixed. The best epoch is given out, and training ends early when the loss on the valid split has not
+# fallen for five.
 train "supervised" "sweep" {
   for_each = {
     slow = 0.001
@@ -69,6 +70,8 @@ train "supervised" "sweep" {
   select = "best"
 
   optimizer "lion" { lr = each.value }
+  augment "noise" { deviation = 0.1 }
+  augment "mixup" { alpha = 0.2 }
   early_stopping { patience = 5 }
 }
 

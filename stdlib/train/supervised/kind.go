@@ -1,7 +1,7 @@
 // Package supervised is the kind `train supervised`: training on examples with labels, a chain of epochs (package chain).
 //
 // What a spec can get wrong is found while planning as far as the graph is known then: a loss that does not fit the output, a
-// group that matches nothing or freezes everything, a schedule that ends before it begins.
+// group that matches nothing or freezes everything, an augmentation that rows have no shape for, a schedule that ends before it begins.
 package supervised
 
 import (
@@ -102,6 +102,8 @@ func check(l *planner.Lowering, s chain.Spec, g *graph.Graph) {
 	switch {
 	case c.Schedule.Type == "wsd" && float64(s.Epochs-s.Decay) < max(1, c.Schedule.WarmupEpochs):
 		l.Errorf("schedule", "misfit", "Schedule does not fit", "the wsd schedule ends before it begins: its decay takes %d epochs and its warm-up %g, and epochs = %d leaves no stable epoch before the decay. Decay for less, or train for more epochs.", s.Decay, c.Schedule.WarmupEpochs, s.Epochs)
+	case c.Schedule.Type != "wsd" && !c.Schedule.DependsOnTotal() && c.Schedule.WarmupEpochs > float64(s.Epochs):
+		l.Errorf("schedule.warmup_epochs", "misfit", "Schedule does not fit", "the %s schedule ends before it begins: warm-up takes %.4g epochs, and training %d. Warm up for less, or train for more epochs.", c.Schedule.Type, c.Schedule.WarmupEpochs, s.Epochs)
 	case s.Select == "ema" && c.EMA == nil:
 		l.Errorf("select", "misfit", "Nothing to select", "select = \"ema\" gives out the moving average of the weights, which a block ema { } asks for.")
 	case s.Select == "average" && s.Average > s.Epochs:
@@ -115,6 +117,7 @@ func check(l *planner.Lowering, s chain.Spec, g *graph.Graph) {
 		return
 	}
 	blame(l, "Loss does not fit the model", learn.Losses[c.Loss].Fit(c.Loss, g.Outputs[0], info.Shapes[g.Outputs[0]]))
+	blame(l, "Augmentation does not fit the model", c.CheckAugment(g.Inputs[0]))
 	blame(l, "Groups do not fit the model", c.CheckGroups(g, info))
 }
 

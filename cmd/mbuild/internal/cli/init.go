@@ -2,7 +2,7 @@ package cli
 
 import (
 	"fmt"
-	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -118,23 +118,9 @@ func initFiles(args []string, cue bool) (map[string][]byte, error) {
 	if !slices.Contains(examples.Names(), args[0]) {
 		return nil, fmt.Errorf("there is no example %q; there are %s", args[0], schema.Words(examples.Names()))
 	}
-	src, err := examples.Open(args[0], cue)
-	if err != nil {
-		return nil, err
-	}
-	entries, err := fs.ReadDir(src, ".")
-	if err != nil {
-		return nil, err
-	}
-	for _, e := range entries {
-		if e.IsDir() {
-			continue
-		}
-		if out[e.Name()], err = fs.ReadFile(src, e.Name()); err != nil {
-			return nil, err
-		}
-	}
-	return out, nil
+	files, err := examples.Files(args[0], cue)
+	maps.Copy(out, files)
+	return out, err
 }
 
 // writeNew writes files that are not there yet; when one is, or when there is a spec already, it writes nothing.
@@ -150,23 +136,25 @@ func (a *app) writeNew(files map[string][]byte) error {
 		if lang.IsSpecFile(e.Name()) {
 			return fmt.Errorf("%s has a spec already, %s: nothing is written", a.dir, e.Name())
 		}
-		if files[e.Name()] != nil && e.Name() != ".gitignore" {
-			return fmt.Errorf("%s is there already: nothing is written", filepath.Join(a.dir, e.Name()))
-		}
 		if e.Name() == ".gitignore" {
 			delete(files, e.Name())
 		}
 	}
-	var names []string
-	for name := range files {
-		names = append(names, name)
-	}
-	slices.Sort(names)
+	names := slices.Sorted(maps.Keys(files))
 	for _, name := range names {
-		if err := os.WriteFile(filepath.Join(a.dir, name), files[name], 0o644); err != nil {
+		if _, err := os.Lstat(filepath.Join(a.dir, name)); err == nil {
+			return fmt.Errorf("%s is there already: nothing is written", filepath.Join(a.dir, name))
+		}
+	}
+	for _, name := range names {
+		p := filepath.Join(a.dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(p), 0o755); err != nil {
 			return err
 		}
-		fmt.Fprintln(a.stdout, filepath.Join(a.dir, name))
+		if err := os.WriteFile(p, files[name], 0o644); err != nil {
+			return err
+		}
+		fmt.Fprintln(a.stdout, p)
 	}
 	return nil
 }

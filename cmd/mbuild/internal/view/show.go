@@ -22,12 +22,53 @@ func (v *View) Show(d *contract.Show) {
 	for _, name := range sortedKeys(d.Metrics) {
 		fmt.Fprintf(v.out, "  %-20s %.6g\n", name, d.Metrics[name])
 	}
-	if h, ok := d.History.([]any); ok {
-		for _, e := range h {
-			b, _ := json.Marshal(e)
-			fmt.Fprintf(v.out, "  %s\n", b)
+	if h, ok := d.History.([]any); ok && len(h) > 0 {
+		v.history(h)
+	}
+}
+
+// history prints a table of a list of objects: a line each, and a line for each object of a list inside it, after it.
+func (v *View) history(list []any) {
+	var lines []map[string]any
+	names := map[string]bool{}
+	var add func(any)
+	add = func(e any) {
+		line, _ := e.(map[string]any)
+		lines = append(lines, line)
+		for _, name := range sortedKeys(line) {
+			if inner, ok := line[name].([]any); ok {
+				for _, e := range inner {
+					add(e)
+				}
+				continue
+			}
+			names[name] = true
 		}
 	}
+	for _, e := range list {
+		add(e)
+	}
+	var head []string
+	for _, first := range []string{"epoch", "step"} {
+		if names[first] {
+			head = append(head, first)
+			delete(names, first)
+		}
+	}
+	head = append(head, sortedKeys(names)...)
+	rows := [][]string{head}
+	for _, line := range lines {
+		var row []string
+		for _, name := range head {
+			if n, ok := line[name].(float64); ok {
+				row = append(row, fmt.Sprintf("%.6g", n))
+			} else {
+				row = append(row, cell(line[name]))
+			}
+		}
+		rows = append(rows, row)
+	}
+	v.columns(rows)
 }
 
 // Instances prints a table of the instances of a block: a line each, the attributes in which they differ, and their metrics.

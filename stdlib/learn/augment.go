@@ -1,0 +1,78 @@
+package learn
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"mbuild.dev/mbuild/executor/mlx"
+	"mbuild.dev/mbuild/stdlib/augment"
+	"mbuild.dev/mbuild/stdlib/graph"
+)
+
+// CheckAugment holds the augmentation against the model's input. A *Misfit.
+func (c *Config) CheckAugment(in graph.Input) error {
+	_, err := c.augmenter(in)
+	return err
+}
+
+// augmenter is what augments; nil where nothing does.
+func (c *Config) augmenter(in graph.Input) (*augment.Augmenter, error) {
+	if len(c.Augment) == 0 {
+		return nil, nil
+	}
+	if in.DType != graph.F32 {
+		return nil, misfit("augment", "augment changes numbers, and the model's input %q is %s", in.Name, in.DType)
+	}
+	a, err := augment.New(c.Augment, in.Shape, c.Seed)
+	var m *augment.Misfit
+	if errors.As(err, &m) {
+		at := fmt.Sprintf("augment.%d", m.Place)
+		if m.Attr != "" {
+			at += "." + m.Attr
+		}
+		return nil, misfit(at, "augment %s", m.Text)
+	}
+	return a, err
+}
+
+// mixesClasses reports whether the loss is given two classes a row.
+func (c *Config) mixesClasses() bool {
+	return Losses[c.Loss].Classes && slices.ContainsFunc(c.Augment, func(op augment.Op) bool { return op.Type == "mixup" })
+}
+
+// augmented gathers rows to train on, changed as the configuration says.
+func (t *Trainer) augmented(rows []int) *augment.Batch {
+	b := &augment.Batch{Rows: rows, X: gather(t.data, rows)}
+	if t.change != nil {
+		w := t.data.Width
+		t.change.Apply(t.epoch, b, t.data.Rows, func(row int, into []float32) { copy(into, t.data.Features[row*w:(row+1)*w]) })
+	}
+	return b
+}
+
+// take takes the first n rows off a batch, with their labels. Mixed numbers are a number; of mixed classes, both and the share of
+// the first go to the loss.
+func (t *Trainer) take(b *augment.Batch, n int) part {
+	p := part{x: t.features(b.X[:n*t.data.Width]), y: t.labels(t.data, b.Rows[:n]), rows: b.Rows[:n]}
+	b.X = b.X[n*t.data.Width:]
+	if b.Weight != nil {
+		if t.loss.Classes {
+			p.partner, p.share = t.labels(t.data, b.Partner[:n]), mlx.Tensor(b.Weight[:n], n)
+		} else {
+			p.y = mlx.Tensor(mixed(b.Weight[:n], numbers(t.data, b.Rows[:n]), numbers(t.data, b.Partner[:n])), n)
+		}
+		p.partners, b.Partner, b.Weight = b.Partner[:n], b.Partner[n:], b.Weight[n:]
+	}
+	b.Rows = b.Rows[n:]
+	return p
+}
+
+// mixed is w a + (1-w) b, rounded the same on every platform.
+func mixed(w, a, b []float32) []float32 {
+	out := make([]float32, len(w))
+	for i, w := range w {
+		out[i] = float32(w*a[i]) + float32((1-w)*b[i])
+	}
+	return out
+}
