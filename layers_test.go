@@ -35,7 +35,8 @@ var leaves = map[string]bool{"cache/vfs": true}
 var owners = map[string][]string{
 	"github.com/gomlx/":                   {"executor/mlx", "stdlib"},
 	"cuelang.org/go":                      {"lang/cuefile", "lang/schema/gen"},
-	"google.golang.org/protobuf":          {"cache/remote", "stdlib/graph/onnx"},
+	"google.golang.org/protobuf":          {"cache/remote", "stdlib/graph/onnx", "stdlib/token"},
+	"golang.org/x/text":                   {"stdlib/token"},
 	"github.com/zclconf/go-cty":           {"lang"},
 	"github.com/hashicorp/hcl/v2":         {"lang", "planner", "executor", "stdlib", "cmd"},
 	"github.com/spf13/":                   {"cmd"},
