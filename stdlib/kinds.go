@@ -13,6 +13,7 @@ import (
 	"mbuild.dev/mbuild/stdlib/dataset/parquet"
 	"mbuild.dev/mbuild/stdlib/dataset/synthetic"
 	"mbuild.dev/mbuild/stdlib/dataset/text"
+	"mbuild.dev/mbuild/stdlib/dataset/tokenized"
 	"mbuild.dev/mbuild/stdlib/eval/classification"
 	"mbuild.dev/mbuild/stdlib/eval/regression"
 	"mbuild.dev/mbuild/stdlib/model/layers"
@@ -23,8 +24,12 @@ import (
 	"mbuild.dev/mbuild/stdlib/pass/quantize"
 	"mbuild.dev/mbuild/stdlib/step/exec"
 	"mbuild.dev/mbuild/stdlib/step/template"
+	hftokenizer "mbuild.dev/mbuild/stdlib/target/hf_tokenizer"
 	"mbuild.dev/mbuild/stdlib/target/onnx"
 	"mbuild.dev/mbuild/stdlib/target/safetensors"
+	"mbuild.dev/mbuild/stdlib/tokenizer/bpe"
+	"mbuild.dev/mbuild/stdlib/tokenizer/pretrained"
+	"mbuild.dev/mbuild/stdlib/tokenizer/wordpiece"
 	"mbuild.dev/mbuild/stdlib/train/supervised"
 )
 
@@ -40,6 +45,10 @@ func Kinds() []*executor.Kind {
 		text.Kind,
 		conll.Kind,
 		synthetic.Kind,
+		wordpiece.Kind,
+		bpe.Kind,
+		pretrained.Kind,
+		tokenized.Kind,
 		layers.Kind,
 		supervised.Kind,
 		prune.Kind,
@@ -51,6 +60,7 @@ func Kinds() []*executor.Kind {
 		regression.Kind,
 		safetensors.Kind,
 		onnx.Kind,
+		hftokenizer.Kind,
 		template.Kind,
 		exec.Kind,
 	}

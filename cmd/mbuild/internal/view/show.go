@@ -22,10 +22,25 @@ func (v *View) Show(d *contract.Show) {
 	for _, name := range sortedKeys(d.Metrics) {
 		fmt.Fprintf(v.out, "  %-20s %.6g\n", name, d.Metrics[name])
 	}
+	if r, ok := d.Report.(map[string]any); ok {
+		v.texts("", r)
+	}
 	if h, ok := d.History.([]any); ok {
 		for _, e := range h {
 			b, _ := json.Marshal(e)
 			fmt.Fprintf(v.out, "  %s\n", b)
+		}
+	}
+}
+
+// texts prints the members of a report that are text.
+func (v *View) texts(prefix string, r map[string]any) {
+	for _, name := range sortedKeys(r) {
+		switch x := r[name].(type) {
+		case string:
+			fmt.Fprintf(v.out, "  %-20s %s\n", prefix+name, x)
+		case map[string]any:
+			v.texts(prefix+name+".", x)
 		}
 	}
 }
