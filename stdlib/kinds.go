@@ -15,7 +15,9 @@ import (
 	"mbuild.dev/mbuild/stdlib/dataset/text"
 	"mbuild.dev/mbuild/stdlib/dataset/tokenized"
 	"mbuild.dev/mbuild/stdlib/eval/classification"
+	"mbuild.dev/mbuild/stdlib/eval/ranking"
 	"mbuild.dev/mbuild/stdlib/eval/regression"
+	"mbuild.dev/mbuild/stdlib/eval/similarity"
 	"mbuild.dev/mbuild/stdlib/model/layers"
 	"mbuild.dev/mbuild/stdlib/pass/cast"
 	"mbuild.dev/mbuild/stdlib/pass/fold"
@@ -58,6 +60,8 @@ func Kinds() []*executor.Kind {
 		cast.Kind,
 		classification.Kind,
 		regression.Kind,
+		similarity.Kind,
+		ranking.Kind,
 		safetensors.Kind,
 		onnx.Kind,
 		hftokenizer.Kind,

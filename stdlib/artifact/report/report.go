@@ -23,9 +23,10 @@ const (
 	PredictionsMediaType = "application/vnd.mbuild.predictions.v1+safetensors"
 )
 
-// Report is the outcome of an evaluation. PerClass and Confusion are those of a classification.
+// Report is the outcome of an evaluation. PerClass is that of a classification, or of the types of
+// entities; Confusion that of a classification.
 type Report struct {
-	Task      string             `json:"task"` // classification, regression
+	Task      string             `json:"task"` // classification, regression, tagging, ranking, similarity
 	Split     string             `json:"split"`
 	Rows      int                `json:"rows"`
 	Metrics   map[string]float64 `json:"metrics"`

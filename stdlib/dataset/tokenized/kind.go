@@ -32,6 +32,8 @@ func lowerBlock(l *planner.Lowering) hcl.Diagnostics {
 		l.Errorf("second", "conflict", "Pair and second input", "pair puts two texts into one input, and second gives an input of its own. Remove one of them.")
 	case pack && (pair != nil || second != nil):
 		l.Errorf("pack", "conflict", "Pairs in packed rows", "Packed rows are one text after the other. Remove pack, or pair and second.")
+	case pack && l.Attr("keep") != nil:
+		l.Errorf("keep", "conflict", "Columns of packed rows", "Packed rows are of many texts, so no column can stand beside them. Remove pack, or keep.")
 	case pack && l.Attr("truncation") == "error":
 		l.Errorf("truncation", "conflict", "Truncation of packed rows", "Packed rows are never cut: a text goes on in the next. Remove truncation.")
 	}

@@ -26,6 +26,8 @@ type params struct {
 	Pack       bool   `json:"pack"`
 	WordLabels string `json:"word_labels"`
 	Empty      string `json:"empty"`
+
+	Keep []string `json:"keep"`
 }
 
 // builder is the action at work.
@@ -123,6 +125,15 @@ func (b *builder) plan() error {
 		}
 		b.out.Label = &label
 	}
+	for _, c := range b.Keep {
+		if _, err := tokenizer.Columns(b.in, []string{c}, "from", "keep"); err != nil {
+			return err
+		}
+		if b.kind(c) == "tokens" {
+			return shard.Fail("misfit", "keep", "Column of words", "%q is a column of words; only columns of text are passed on.", c)
+		}
+		b.out.Columns = append(b.out.Columns, dataset.Column{Name: c, Kind: "text"})
+	}
 	names := []string{"text"}
 	if b.Second != "" {
 		names = []string{b.texts[0], b.Second}
@@ -191,6 +202,12 @@ func (b *builder) addSequence(name string, named bool) {
 // split makes the rows of a split.
 func (b *builder) split(ctx context.Context, name string, d *dataset.Data) (*dataset.Data, error) {
 	out := &dataset.Data{Tokens: map[string]*dataset.Tokens{}}
+	for _, c := range b.Keep {
+		if out.Texts == nil {
+			out.Texts = map[string]*dataset.Texts{}
+		}
+		out.Texts[c] = &dataset.Texts{}
+	}
 	for _, s := range b.out.Sequences {
 		out.Tokens[s.Name] = &dataset.Tokens{}
 	}
@@ -216,6 +233,10 @@ func (b *builder) split(ctx context.Context, name string, d *dataset.Data) (*dat
 			b.add(out.Tokens[b.out.Sequences[i].Name], e)
 		}
 		b.label(d, r, rows[0], out)
+		for c, t := range out.Texts {
+			t.Bytes = append(t.Bytes, d.Texts[c].At(r)...)
+			t.Ends = append(t.Ends, int64(len(t.Bytes)))
+		}
 		out.Source = append(out.Source, d.Source[r])
 		out.Rows++
 	}

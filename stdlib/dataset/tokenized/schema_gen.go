@@ -18,5 +18,6 @@ var Schema = &schema.Kind{Family: "dataset", Type: "tokenized", Version: 1, Doc:
 	{Name: "token_types", Type: &schema.Type{Op: schema.Bool, Doc: "Whether there is an input that tells the texts of a pair apart; as pair when absent."}},
 	{Name: "pack", Default: false, Type: &schema.Type{Op: schema.Bool, Doc: "Whether texts follow each other, with the tokenizer's end of text after each, in rows that are full: for language models."}},
 	{Name: "word_labels", Default: "first", Type: &schema.Type{Op: schema.String, Doc: "Which tokens of a word take its label: the first, or all.", Enum: []any{"first", "all"}}},
+	{Name: "keep", Type: &schema.Type{Op: schema.List, Doc: "Columns of text that are passed on, such as the query that a row answers, which eval ranking groups by.", MinItems: 1, Elem: &schema.Type{Op: schema.String}}},
 	{Name: "empty", Default: "skip", Type: &schema.Type{Op: schema.String, Doc: "What to do with rows without a token: leave them out, or refuse the data.", Enum: []any{"skip", "error"}}},
 }}}

@@ -231,10 +231,13 @@ func TestPairs(t *testing.T) {
 	if types := got.Tokens["text"].Types[:6]; !slices.Equal(types, []int32{0, 0, 0, 0, 1, 1}) || r.m.Inputs[2].Name != "token_type_ids" {
 		t.Errorf("%v", types)
 	}
-	if r, err = build(t, tok, m, d, map[string]any{"text": "q", "second": "a"}); err != nil {
+	if r, err = build(t, tok, m, d, map[string]any{"text": "q", "second": "a", "keep": []any{"q"}}); err != nil {
 		t.Fatal(err)
 	}
 	got = r.d["all"]
+	if c := got.Texts["q"]; len(r.m.Columns) != 1 || c == nil || c.At(0) != "the cat" || c.At(1) != "a b c d a b c d a b" {
+		t.Errorf("%+v", c)
+	}
 	if rows(tok, got, "q")[0] != "[CLS] the cat [SEP]" || rows(tok, got, "a")[0] != "[CLS] sat [SEP]" || len(r.m.Inputs) != 4 || r.m.Inputs[2].Name != "a_input_ids" {
 		t.Errorf("%q %+v", rows(tok, got, "a"), r.m.Inputs)
 	}
@@ -282,6 +285,7 @@ func TestErrors(t *testing.T) {
 	}{
 		{p, pd, nil, "The dataset has 2 columns of text, \"q\" and \"a\". Say in text which to take."},
 		{p, pd, map[string]any{"text": "qq"}, "The dataset has no column of text \"qq\". Did you mean \"q\"?"},
+		{p, pd, map[string]any{"text": "q", "keep": []any{"k"}}, "no column of text \"k\""},
 		{p, pd, map[string]any{"text": "q", "pair": "b"}, "no column of text \"b\""},
 		{p, pd, map[string]any{"text": "q", "max_length": 2}, "max_length is 2, and the tokenizer puts 2 special tokens around a text. Raise it."},
 		{p, pd, map[string]any{"text": "a", "pair": "q", "truncation": "only_first"}, "row 1 of split \"all\" has 3 and 10 tokens, and truncation = \"only_first\" cannot bring them to 9"},
