@@ -30,7 +30,7 @@ import (
 	"mbuild.dev/mbuild/stdlib/target/onnx"
 	"mbuild.dev/mbuild/stdlib/target/safetensors"
 	"mbuild.dev/mbuild/stdlib/tokenizer/bpe"
-	"mbuild.dev/mbuild/stdlib/tokenizer/pretrained"
+	pretrainedtokenizer "mbuild.dev/mbuild/stdlib/tokenizer/pretrained"
 	"mbuild.dev/mbuild/stdlib/tokenizer/wordpiece"
 	"mbuild.dev/mbuild/stdlib/train/supervised"
 )
@@ -49,7 +49,7 @@ func Kinds() []*executor.Kind {
 		synthetic.Kind,
 		wordpiece.Kind,
 		bpe.Kind,
-		pretrained.Kind,
+		pretrainedtokenizer.Kind,
 		tokenized.Kind,
 		layers.Kind,
 		supervised.Kind,
