@@ -61,6 +61,22 @@ func Rank(queries []Query, ks []int) Ranking {
 	return r
 }
 
+// Merge takes in the measures of other queries.
+func (r *Ranking) Merge(o Ranking) {
+	r.Skipped += o.Skipped
+	if o.Queries == 0 {
+		return
+	}
+	a, b := float64(r.Queries), float64(o.Queries)
+	n := a + b
+	r.MRR = (r.MRR*a + o.MRR*b) / n
+	for k := range o.Recall {
+		r.Recall[k] = (r.Recall[k]*a + o.Recall[k]*b) / n
+		r.NDCG[k] = (r.NDCG[k]*a + o.NDCG[k]*b) / n
+	}
+	r.Queries += o.Queries
+}
+
 // ranked is the gains by score.
 func (q *Query) ranked() []float64 {
 	order := make([]int, len(q.Scores))

@@ -94,6 +94,14 @@ func TestRank(t *testing.T) {
 	if want := ((d(2)+d(4))/(d(1)+d(2)) + d(2) + 1) / 3; !agree(r.NDCG[10], want) || !agree(r.NDCG[1], 1.0/3) {
 		t.Errorf("%+v, want %v", r.NDCG, want)
 	}
+	var parts Ranking
+	parts.Recall, parts.NDCG = map[int]float64{}, map[int]float64{}
+	for _, x := range q {
+		parts.Merge(Rank([]Query{x}, []int{1, 2, 10}))
+	}
+	if parts.Queries != 3 || parts.Skipped != 1 || !agree(parts.MRR, r.MRR) || !agree(parts.Recall[2], r.Recall[2]) || !agree(parts.NDCG[10], r.NDCG[10]) {
+		t.Errorf("in parts %+v, at once %+v", parts, r)
+	}
 	if e := Rank(nil, []int{1}); e.MRR != 0 || e.Recall[1] != 0 {
 		t.Errorf("%+v", e)
 	}

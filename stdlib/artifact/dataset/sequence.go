@@ -2,6 +2,7 @@ package dataset
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 
 	"mbuild.dev/mbuild/stdlib/artifact/safetensors"
@@ -32,6 +33,9 @@ type Sequence struct {
 	MaskID    *int   `json:"mask_id,omitempty"` // of the token that masked language models put in the place of others
 	Special   []int  `json:"special,omitempty"` // ids of special tokens, rising
 	Tokenizer string `json:"tokenizer"`         // digest of the tokenizer, "sha256:<hex>"
+
+	// Bytes is by split how many bytes of text, in UTF-8, the tokens are of, without what was cut off: what bits per byte are per.
+	Bytes map[string]int64 `json:"bytes,omitempty"`
 }
 
 // Tokens is a sequence in memory.
@@ -106,6 +110,8 @@ func (m *Manifest) checkSequences() error {
 			return fmt.Errorf("sequence %q has lengths %v; they must rise, up to %d", s.Name, s.Lengths, s.MaxLength)
 		case s.MaskID != nil && (*s.MaskID < 0 || *s.MaskID >= s.VocabSize):
 			return fmt.Errorf("sequence %q has mask_id %d and vocab_size %d", s.Name, *s.MaskID, s.VocabSize)
+		case slices.ContainsFunc(slices.Collect(maps.Values(s.Bytes)), func(n int64) bool { return n < 0 }):
+			return fmt.Errorf("sequence %q has bytes %v", s.Name, s.Bytes)
 		case !rises(s.Special) || len(s.Special) > 0 && (s.Special[0] < 0 || s.Special[len(s.Special)-1] >= s.VocabSize):
 			return fmt.Errorf("sequence %q has special tokens %v and vocab_size %d", s.Name, s.Special, s.VocabSize)
 		case !m.has(s.Name, PartIDs):

@@ -41,6 +41,7 @@ type builder struct {
 	texts  []string // columns: of the first sequence, of the second
 	words  bool     // the first column is of words
 	tags   bool     // the label tags them
+	bytes  [2]int64 // of text, of the sequences of the split at work
 	counts struct{ rows, tokens, truncated, empty, lost int }
 }
 
@@ -73,6 +74,9 @@ func run(ctx context.Context, job *executor.Job) error {
 		}
 		if out.Rows > 0 {
 			splits[s.Name] = out
+			for i := range b.out.Sequences {
+				b.out.Sequences[i].Bytes[s.Name] = b.bytes[i]
+			}
 			b.out.Splits = append(b.out.Splits, dataset.Split{Name: s.Name, Rows: out.Rows})
 		}
 	}
@@ -170,7 +174,7 @@ func (b *builder) overhead(pair bool) int {
 
 // addSequence adds a sequence and its inputs.
 func (b *builder) addSequence(name string, named bool) {
-	s := dataset.Sequence{Name: name, MaxLength: b.MaxLength, VocabSize: b.tok.VocabSize(), Special: b.tok.SpecialIDs(), Tokenizer: b.job.Inputs["tokenizer"].Digest}
+	s := dataset.Sequence{Bytes: map[string]int64{}, Name: name, MaxLength: b.MaxLength, VocabSize: b.tok.VocabSize(), Special: b.tok.SpecialIDs(), Tokenizer: b.job.Inputs["tokenizer"].Digest}
 	if pad, ok := b.tok.Role(token.Pad); ok {
 		s.PadID = int(pad)
 	} else if eos, ok := b.tok.Role(token.Eos); ok {
@@ -211,6 +215,7 @@ func (b *builder) split(ctx context.Context, name string, d *dataset.Data) (*dat
 	for _, s := range b.out.Sequences {
 		out.Tokens[s.Name] = &dataset.Tokens{}
 	}
+	b.bytes = [2]int64{}
 	if b.Pack {
 		return out, b.packed(ctx, d, out)
 	}
@@ -231,6 +236,7 @@ func (b *builder) split(ctx context.Context, name string, d *dataset.Data) (*dat
 		}
 		for i, e := range rows {
 			b.add(out.Tokens[b.out.Sequences[i].Name], e)
+			b.bytes[i] += covered(e)
 		}
 		b.label(d, r, rows[0], out)
 		for c, t := range out.Texts {
@@ -253,6 +259,18 @@ func (b *builder) add(t *dataset.Tokens, e *token.Encoding) {
 	t.Ends = append(t.Ends, int64(len(t.IDs)))
 	b.counts.rows++
 	b.counts.tokens += e.Len()
+}
+
+// covered is how many bytes of text the tokens of a row reach over: to the end of the last one of each text, or of each word.
+func covered(e *token.Encoding) (sum int64) {
+	last := int64(0)
+	for i, o := range e.Offsets {
+		if i > 0 && (e.Words[i] != e.Words[i-1] || e.Text != nil && e.Text[i] != e.Text[i-1]) {
+			sum, last = sum+last, 0
+		}
+		last = max(last, int64(o[1]))
+	}
+	return sum + last
 }
 
 // label appends the label of a row.
@@ -370,9 +388,10 @@ func join(x, y *token.Encoding) *token.Encoding {
 	if y == nil {
 		return x
 	}
-	out := &token.Encoding{IDs: slices.Concat(x.IDs, y.IDs), Words: slices.Concat(x.Words, y.Words), Types: make([]int32, x.Len(), x.Len()+y.Len())}
+	out := &token.Encoding{IDs: slices.Concat(x.IDs, y.IDs), Words: slices.Concat(x.Words, y.Words), Offsets: slices.Concat(x.Offsets, y.Offsets),
+		Types: make([]int32, x.Len(), x.Len()+y.Len()), Text: make([]int8, x.Len(), x.Len()+y.Len())}
 	for range y.IDs {
-		out.Types = append(out.Types, 1)
+		out.Types, out.Text = append(out.Types, 1), append(out.Text, 1)
 	}
 	return out
 }
@@ -434,6 +453,7 @@ func (b *builder) packed(ctx context.Context, d *dataset.Data, out *dataset.Data
 			continue
 		}
 		ids = append(ids, e.IDs...)
+		b.bytes[0] += covered(e)
 		if ends {
 			ids = append(ids, end)
 		}

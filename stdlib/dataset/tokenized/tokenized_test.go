@@ -128,7 +128,7 @@ func TestText(t *testing.T) {
 	mask := 4
 	wantM := &dataset.Manifest{
 		Inputs:    []dataset.Input{{Name: "input_ids", Shape: []int{12}, DType: "I32", Sequence: "text", Part: "ids"}, {Name: "attention_mask", Shape: []int{12}, DType: "I32", Sequence: "text", Part: "mask"}},
-		Sequences: []dataset.Sequence{{Name: "text", MaxLength: 12, Lengths: []int{5, 8, 12}, VocabSize: 19, MaskID: &mask, Special: []int{0, 1, 2, 3, 4}, Tokenizer: "sha256:ab"}},
+		Sequences: []dataset.Sequence{{Name: "text", MaxLength: 12, Lengths: []int{5, 8, 12}, VocabSize: 19, MaskID: &mask, Special: []int{0, 1, 2, 3, 4}, Tokenizer: "sha256:ab", Bytes: map[string]int64{"train": 11 + 16 + 19}}},
 		Label:     m.Label, Splits: []dataset.Split{{Name: "train", Rows: 3}},
 	}
 	if !reflect.DeepEqual(r.m, wantM) {
@@ -228,6 +228,9 @@ func TestPairs(t *testing.T) {
 	if want := []string{"[CLS] the cat [SEP] sat [SEP]", "[CLS] a b c d a b [SEP] x x x [SEP]"}; !slices.Equal(rows(tok, got, "text"), want) || !slices.Equal(got.Numbers, []float32{0.5, 2}) {
 		t.Errorf("%q", rows(tok, got, "text"))
 	}
+	if n := r.m.Sequences[0].Bytes["all"]; n != 7+3+11+5 {
+		t.Errorf("%d bytes", n)
+	}
 	if types := got.Tokens["text"].Types[:6]; !slices.Equal(types, []int32{0, 0, 0, 0, 1, 1}) || r.m.Inputs[2].Name != "token_type_ids" {
 		t.Errorf("%v", types)
 	}
@@ -252,6 +255,9 @@ func TestPack(t *testing.T) {
 	}
 	got := r.d["train"]
 	want := []string{"[CLS] the cat sat [SEP] [SEP]", "[CLS] a b c d [SEP]", "[CLS] [SEP] x [SEP] [SEP]"}
+	if r.m.Sequences[0].Bytes["train"] != 11+7+1 {
+		t.Errorf("%v bytes", r.m.Sequences[0].Bytes)
+	}
 	if !slices.Equal(rows(tok, got, "text"), want) || !slices.Equal(got.Source, []int64{10, 12, 12}) || r.m.Label != nil {
 		t.Errorf("%q %v", rows(tok, got, "text"), got.Source)
 	}

@@ -3,6 +3,7 @@ package ranking
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 
 	"mbuild.dev/mbuild/executor"
@@ -52,13 +53,21 @@ func measure(job *executor.Job, r *report.Report, out []float32, d *dataset.Data
 	if p.K == nil {
 		p.K = defaultK
 	}
-	queries, err := group(p.Query, out, d, label)
-	if err != nil {
-		return nil, err
+	var m metric.Ranking
+	if p.Query == "" {
+		var err error
+		if m, err = neighbours(out, d, label, p.K); err != nil {
+			return nil, err
+		}
+	} else {
+		queries, err := group(p.Query, out, d, label)
+		if err != nil {
+			return nil, err
+		}
+		m = metric.Rank(queries, p.K)
 	}
-	m := metric.Rank(queries, p.K)
 	if m.Queries == 0 {
-		return nil, fmt.Errorf("none of the %d queries has a relevant candidate: the label %q is 0 (or the first class) in every row", m.Skipped, label.Name)
+		return nil, fmt.Errorf("none of the %d queries has a relevant candidate: the label %q says so of no row", m.Skipped, label.Name)
 	}
 	if m.Skipped > 0 {
 		fmt.Fprintf(job.Log, "warning: %d of %d queries have no relevant candidate and are left aside\n", m.Skipped, m.Skipped+m.Queries)
@@ -111,4 +120,63 @@ func group(column string, out []float32, d *dataset.Data, label *dataset.Label) 
 		queries[i].Scores, queries[i].Gains = append(queries[i].Scores, score), append(queries[i].Gains, gain)
 	}
 	return queries, nil
+}
+
+// maxNeighbours bounds the rows that are compared each with each.
+const maxNeighbours = 50_000
+
+// neighbours measures vectors: each row's nearest others, of which those of its class are relevant.
+func neighbours(out []float32, d *dataset.Data, label *dataset.Label, ks []int) (metric.Ranking, error) {
+	width := len(out) / d.Rows
+	switch {
+	case label.Kind != "class":
+		return metric.Ranking{}, fmt.Errorf("the label %q is no class; without query, rows of one class are relevant to each other", label.Name)
+	case width < 2:
+		return metric.Ranking{}, fmt.Errorf("the model gives one number a row, not a vector: set query, the column that tells queries apart")
+	case d.Rows > maxNeighbours:
+		return metric.Ranking{}, fmt.Errorf("there are %d rows, and at most %d are compared each with each: take a smaller split", d.Rows, maxNeighbours)
+	}
+	total := metric.Ranking{Recall: map[int]float64{}, NDCG: map[int]float64{}}
+	q := metric.Query{Scores: make([]float64, d.Rows-1), Gains: make([]float64, d.Rows-1)}
+	unit := normalized(out, width)
+	for row := range d.Rows {
+		at := 0
+		for other := range d.Rows {
+			if other == row {
+				continue
+			}
+			q.Scores[at], q.Gains[at] = dot(unit[row*width:(row+1)*width], unit[other*width:(other+1)*width]), 0
+			if d.Classes[other] == d.Classes[row] {
+				q.Gains[at] = 1
+			}
+			at++
+		}
+		total.Merge(metric.Rank([]metric.Query{q}, ks))
+	}
+	return total, nil
+}
+
+// normalized is vectors of length 1 (or 0).
+func normalized(out []float32, width int) []float64 {
+	v := make([]float64, len(out))
+	for i := 0; i < len(out); i += width {
+		sum := 0.0
+		for k := range width {
+			x := float64(out[i+k])
+			sum += float64(x * x)
+		}
+		for k := range width {
+			if sum > 0 {
+				v[i+k] = float64(out[i+k]) / math.Sqrt(sum)
+			}
+		}
+	}
+	return v
+}
+
+func dot(a, b []float64) (sum float64) {
+	for i, x := range a {
+		sum += float64(x * b[i])
+	}
+	return sum
 }

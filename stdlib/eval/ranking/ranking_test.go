@@ -55,6 +55,26 @@ func TestMeasure(t *testing.T) {
 	}
 }
 
+// TestVectors: four vectors of two classes and one of a third, by hand.
+func TestVectors(t *testing.T) {
+	d := &dataset.Data{Rows: 5, Classes: []int32{0, 0, 1, 1, 2}}
+	class := &dataset.Label{Name: "y", Kind: "class", Classes: []string{"a", "b", "c"}}
+	// The angles are 0, 9, 90, 20 and 200 degrees; lengths do not count.
+	var out []float32
+	for i, deg := range []float64{0, 9, 90, 20, 200} {
+		sin, cos := math.Sincos(deg * math.Pi / 180)
+		out = append(out, float32(cos*float64(i+1)), float32(sin*float64(i+1)))
+	}
+	r, log, err := run(d, out, class, map[string]any{"k": []any{int64(1)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Of 0 the nearest is 9, and of 9 it is 0; of 90 it is 20; of 20 they are 9, 0, 90.
+	if m := r.Metrics["mrr"]; math.Abs(m-(1+1+1+1.0/3)/4) > 1e-12 || math.Abs(r.Metrics["recall_at_1"]-0.75) > 1e-12 || !strings.Contains(log, "1 of 5 queries") {
+		t.Errorf("%v %s", r.Metrics, log)
+	}
+}
+
 func TestErrors(t *testing.T) {
 	class := &dataset.Label{Name: "y", Kind: "class", Classes: []string{"no", "yes"}}
 	none := clicks()
@@ -70,10 +90,19 @@ func TestErrors(t *testing.T) {
 		{clicks(), 3, class, "q", "the model gives 3 outputs a row"},
 		{clicks(), 2, &dataset.Label{Name: "y", Kind: "number"}, "q", "the model gives 2 outputs a row"},
 		{clicks(), 1, &dataset.Label{Name: "y", Kind: "tags"}, "q", "the label \"y\" tags words"},
+		{clicks(), 1, class, "", "the model gives one number a row, not a vector"},
+		{clicks(), 2, &dataset.Label{Name: "y", Kind: "number"}, "", "the label \"y\" is no class"},
 		{none, 1, class, "q", "none of the 3 queries has a relevant candidate"},
 	} {
-		if _, _, err := run(c.d, make([]float32, 5*c.width), c.label, map[string]any{"query": c.query}); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, _, err := run(c.d, make([]float32, 5*c.width), c.label, queryOf(c.query)); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%v, want %s", err, c.want)
 		}
 	}
+}
+
+func queryOf(column string) map[string]any {
+	if column == "" {
+		return map[string]any{}
+	}
+	return map[string]any{"query": column}
 }
