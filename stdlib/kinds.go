@@ -13,8 +13,11 @@ import (
 	"mbuild.dev/mbuild/stdlib/dataset/parquet"
 	"mbuild.dev/mbuild/stdlib/dataset/synthetic"
 	"mbuild.dev/mbuild/stdlib/dataset/text"
+	"mbuild.dev/mbuild/stdlib/dataset/tokenized"
 	"mbuild.dev/mbuild/stdlib/eval/classification"
+	"mbuild.dev/mbuild/stdlib/eval/ranking"
 	"mbuild.dev/mbuild/stdlib/eval/regression"
+	"mbuild.dev/mbuild/stdlib/eval/similarity"
 	"mbuild.dev/mbuild/stdlib/model/layers"
 	"mbuild.dev/mbuild/stdlib/pass/cast"
 	"mbuild.dev/mbuild/stdlib/pass/fold"
@@ -23,8 +26,12 @@ import (
 	"mbuild.dev/mbuild/stdlib/pass/quantize"
 	"mbuild.dev/mbuild/stdlib/step/exec"
 	"mbuild.dev/mbuild/stdlib/step/template"
+	hftokenizer "mbuild.dev/mbuild/stdlib/target/hf_tokenizer"
 	"mbuild.dev/mbuild/stdlib/target/onnx"
 	"mbuild.dev/mbuild/stdlib/target/safetensors"
+	"mbuild.dev/mbuild/stdlib/tokenizer/bpe"
+	pretrainedtokenizer "mbuild.dev/mbuild/stdlib/tokenizer/pretrained"
+	"mbuild.dev/mbuild/stdlib/tokenizer/wordpiece"
 	"mbuild.dev/mbuild/stdlib/train/supervised"
 )
 
@@ -40,6 +47,10 @@ func Kinds() []*executor.Kind {
 		text.Kind,
 		conll.Kind,
 		synthetic.Kind,
+		wordpiece.Kind,
+		bpe.Kind,
+		pretrainedtokenizer.Kind,
+		tokenized.Kind,
 		layers.Kind,
 		supervised.Kind,
 		prune.Kind,
@@ -49,8 +60,11 @@ func Kinds() []*executor.Kind {
 		cast.Kind,
 		classification.Kind,
 		regression.Kind,
+		similarity.Kind,
+		ranking.Kind,
 		safetensors.Kind,
 		onnx.Kind,
+		hftokenizer.Kind,
 		template.Kind,
 		exec.Kind,
 	}

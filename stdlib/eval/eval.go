@@ -25,6 +25,13 @@ import (
 
 // Kind makes a kind of the family from its schema, the metrics it reports, and what measures.
 func Kind(typ string, table *schema.Kind, metrics []string, measure Measure) *executor.Kind {
+	return KindWith(typ, table, func(*planner.Lowering) []string { return metrics }, func(_ *executor.Job, r *report.Report, out []float32, d *dataset.Data, label *dataset.Label) ([]safetensors.Tensor, error) {
+		return measure(r, out, d, label)
+	})
+}
+
+// KindWith makes a kind of the family whose metrics, and how it measures, depend on attributes of the block.
+func KindWith(typ string, table *schema.Kind, metrics func(*planner.Lowering) []string, measure MeasureJob) *executor.Kind {
 	return &executor.Kind{
 		Kind: planner.Kind{
 			Family: "eval", Type: typ, Version: table.Version, Schema: table, Determinism: planner.Bitwise,
@@ -32,7 +39,7 @@ func Kind(typ string, table *schema.Kind, metrics []string, measure Measure) *ex
 				{Name: "report", Type: "report", MediaType: report.MediaType},
 				{Name: "predictions", Type: "predictions", MediaType: report.PredictionsMediaType},
 			},
-			Lower: func(l *planner.Lowering) hcl.Diagnostics { return lowerBlock(l, metrics) },
+			Lower: func(l *planner.Lowering) hcl.Diagnostics { return lowerBlock(l, metrics(l)) },
 		},
 		Runs: map[string]executor.Run{
 			"evaluate": {Func: func(ctx context.Context, job *executor.Job) error { return evaluate(ctx, job, measure) }},
@@ -44,6 +51,9 @@ func Kind(typ string, table *schema.Kind, metrics []string, measure Measure) *ex
 // Measure fills in a report, which says what was asked for, from the model's outputs ([rows, width]) and returns the tensors to
 // keep for each row. A *learn.Misfit is blamed on its attribute, any other error on the data.
 type Measure func(r *report.Report, out []float32, d *dataset.Data, label *dataset.Label) ([]safetensors.Tensor, error)
+
+// MeasureJob is a Measure that sees the parameters of its job.
+type MeasureJob func(job *executor.Job, r *report.Report, out []float32, d *dataset.Data, label *dataset.Label) ([]safetensors.Tensor, error)
 
 func lowerBlock(l *planner.Lowering, metrics []string) hcl.Diagnostics {
 	gates, _ := l.Attr("gate").([]any)
@@ -126,7 +136,7 @@ func emitGates(l *planner.Lowering, i int, g map[string]any, evaluated *planner.
 	}
 }
 
-func evaluate(ctx context.Context, job *executor.Job, measure Measure) error {
+func evaluate(ctx context.Context, job *executor.Job, measure MeasureJob) error {
 	m, err := bundle.Read(job.In("model"))
 	if err != nil {
 		return err
@@ -155,7 +165,7 @@ func evaluate(ctx context.Context, job *executor.Job, measure Measure) error {
 		return misfit("data", err)
 	}
 	r.Rows = d.Rows
-	keep, err := measure(r, out, d, manifest.Label)
+	keep, err := measure(job, r, out, d, manifest.Label)
 	if err != nil {
 		var m *learn.Misfit
 		if errors.As(err, &m) {
@@ -222,4 +232,10 @@ func valueOf(r *report.Report, name string) float64 {
 		return v
 	}
 	return math.NaN()
+}
+
+// Base is the metric that the name of a gate speaks of, without _drop and _rise.
+func Base(name string) string {
+	m, _ := split(name)
+	return m
 }

@@ -23,10 +23,10 @@ const (
 	PredictionsMediaType = "application/vnd.mbuild.predictions.v1+safetensors"
 )
 
-// Report is the outcome of an evaluation. PerClass and Confusion are those of a classification; Positive and Threshold, of one
-// of two classes.
+// Report is the outcome of an evaluation. PerClass is that of a classification, or of the types of entities; Confusion that of a
+// classification; Positive and Threshold, of one of two classes.
 type Report struct {
-	Task      string             `json:"task"` // classification, regression
+	Task      string             `json:"task"` // classification, regression, tagging, ranking, similarity
 	Split     string             `json:"split"`
 	Positive  string             `json:"positive,omitempty"`  // the class that precision, recall, f1 and auc are of
 	Threshold float64            `json:"threshold,omitempty"` // the probability above which it is predicted

@@ -176,7 +176,7 @@ func showBlock(ctx context.Context, w *work, b *planner.BlockStep) *contract.Sho
 			doc.Report = readJSON(ctx, w.store, out)
 		case "history":
 			doc.History = readJSON(ctx, w.store, out)
-		case "effect":
+		case "effect", "summary":
 			doc.Report = readJSON(ctx, w.store, out)
 		}
 	}

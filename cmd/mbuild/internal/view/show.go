@@ -22,6 +22,9 @@ func (v *View) Show(d *contract.Show) {
 	for _, name := range sortedKeys(d.Metrics) {
 		fmt.Fprintf(v.out, "  %-20s %.6g\n", name, d.Metrics[name])
 	}
+	if r, ok := d.Report.(map[string]any); ok {
+		v.texts("", r)
+	}
 	if h, ok := d.History.([]any); ok && len(h) > 0 {
 		v.history(h)
 	}
@@ -69,6 +72,18 @@ func (v *View) history(list []any) {
 		rows = append(rows, row)
 	}
 	v.columns(rows)
+}
+
+// texts prints the members of a report that are text.
+func (v *View) texts(prefix string, r map[string]any) {
+	for _, name := range sortedKeys(r) {
+		switch x := r[name].(type) {
+		case string:
+			fmt.Fprintf(v.out, "  %-20s %s\n", prefix+name, x)
+		case map[string]any:
+			v.texts(prefix+name+".", x)
+		}
+	}
 }
 
 // Instances prints a table of the instances of a block: a line each, the attributes in which they differ, and their metrics.

@@ -1,0 +1,3 @@
+package hftokenizer
+
+//go:generate go run mbuild.dev/mbuild/lang/schema/gen/cmd -family target -type hf_tokenizer
