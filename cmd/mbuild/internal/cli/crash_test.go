@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -40,8 +42,13 @@ output "top" { value = step.template.top.file }
 
 // crashApply applies the spec as a process of the disk, and returns its exit code and what became of each action.
 func crashApply(p *faulty.Process, dir string) (code int, results map[string]string) {
+	return crashApplySaying(p, dir, io.Discard)
+}
+
+// crashApplySaying is crashApply with its standard error.
+func crashApplySaying(p *faulty.Process, dir string, stderr io.Writer) (code int, results map[string]string) {
 	var out bytes.Buffer
-	a := &app{stdin: strings.NewReader(""), stdout: &out, stderr: io.Discard, kinds: executor.NewTable(stdlib.Kinds()...), fs: p,
+	a := &app{stdin: strings.NewReader(""), stdout: io.MultiWriter(&out, stderr), stderr: stderr, kinds: executor.NewTable(stdlib.Kinds()...), fs: p,
 		args: []string{"-C", dir, "apply", "-auto-approve", "-json", "-j", "1"}, began: time.Now()}
 	code = a.execute(context.Background())
 	results = map[string]string{}
@@ -150,4 +157,76 @@ func TestApplyPowerLoss(t *testing.T) {
 		t.Errorf("only %d losses", losses)
 	}
 	t.Logf("%d changes, %d power losses", whole.Changes(), losses)
+}
+
+// TestApplyFaults: the disk is full, fails, or gives no more files, at each operation of an apply, once or from then on. The apply completes, or
+// ends with an error that says so; what it reported as built is there, and the next apply on a sound disk completes with the keys of
+// an undisturbed one.
+func TestApplyFaults(t *testing.T) {
+	every := 7
+	if os.Getenv("MBUILD_LONG") != "" {
+		every = 1
+	}
+	dir := crashProject(t)
+	_, want := crashApply(faulty.New().Process(faulty.Plan{}), dir)
+	opens := func(op faulty.Op) bool {
+		return op.Name == "OpenFile" || op.Name == "CreateTemp" || op.Name == "ReadDir"
+	}
+	faults := []struct {
+		err  syscall.Errno
+		hits func(op faulty.Op) bool
+	}{
+		{syscall.ENOSPC, func(op faulty.Op) bool { return op.Change && op.Name != "Remove" }},
+		{syscall.EIO, func(faulty.Op) bool { return true }},
+		{syscall.EMFILE, opens},
+	}
+	count, failed := 0, 0
+	for _, f := range faults {
+		for n := 1; ; n += every {
+			hit := false
+			for _, lasting := range []bool{false, true} {
+				disk, at := faulty.New(), 0
+				var mu sync.Mutex
+				p := disk.Process(faulty.Plan{Fail: func(op faulty.Op) error {
+					mu.Lock()
+					defer mu.Unlock()
+					if !f.hits(op) {
+						return nil
+					}
+					if at++; at == n || lasting && at > n {
+						return f.err
+					}
+					return nil
+				}})
+				var said bytes.Buffer
+				code, before := crashApplySaying(p, dir, &said)
+				mu.Lock()
+				reached := at >= n
+				mu.Unlock()
+				if !reached {
+					continue
+				}
+				hit = true
+				count++
+				if code != exitOK {
+					failed++
+					if !strings.Contains(said.String(), f.err.Error()) {
+						t.Fatalf("%v at operation %d (lasting: %t): exit code %d, and nothing says why: %s", f.err, n, lasting, code, said.String())
+					}
+				}
+				p.Kill()
+				if f.err == syscall.EIO {
+					before = nil // what could not be read was taken for lost
+				}
+				crashCheck(t, disk, dir, want, before, n)
+			}
+			if !hit {
+				break
+			}
+		}
+	}
+	if failed < 5 || count < 20 {
+		t.Errorf("%d faults, %d of them reported", count, failed)
+	}
+	t.Logf("%d faults, %d reported", count, failed)
 }
