@@ -5,7 +5,7 @@
 // the inputs and outputs of the file are called as in the graph. Parameters are initializers LAYER/PARAMETER, as the model stores
 // them; 16-bit ones are cast to float32 where they are used, for computation is in float32.
 //
-//	dense             Gemm; MatMul without bias
+//	dense             Gemm; MatMul without bias; MatMul and Add over a sequence
 //	  dynamic_int8      DynamicQuantizeLinear (once for layers that share an input), MatMulInteger, Cast, Mul, Add
 //	  weight_only_int8  Cast and Mul of the weight, then as above
 //	conv1d, conv2d    Conv
@@ -25,6 +25,14 @@
 //	flatten, reshape  Flatten, Reshape
 //	add, concat       Sum, Concat
 //	multiply          Mul
+//	embedding         Gather
+//	position_embedding, type_embedding  Slice or Gather, Add
+//	tied_dense        MatMul with the Transpose of the embedding, Add
+//	padding_mask      Equal, Not, Cast
+//	attention         Reshape and Transpose, MatMul, Mul, Add of masks, Softmax, MatMul, Transpose and Reshape
+//	lstm, gru         LSTM, GRU between Transpose; a mask becomes lengths
+//	sequence_pool     Gather, ReduceSum, ReduceMean, ReduceMax
+//	l2_normalize, dot ReduceL2 and Div; Mul and ReduceSum
 //	scale and shift   Mul and Add
 //
 // ONNX has channels on the second axis, a graph on the last. Inputs and outputs are as in the graph; between them the file keeps
@@ -36,6 +44,7 @@
 package onnx
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"math"
@@ -69,7 +78,7 @@ func Export(m *bundle.Model, metadata map[string]string) ([]byte, error) {
 	if info.Bytes > maxFile-1<<20 {
 		return nil, fmt.Errorf("the weights are %d bytes; an ONNX file holds at most 2 GiB", info.Bytes)
 	}
-	e := &exporter{model: m, info: info, held: map[string]held{}, converted: map[string]string{}, quantized: map[string]bool{}}
+	e := &exporter{model: m, info: info, held: map[string]held{}, converted: map[string]string{}, shared: map[string]bool{}, quantized: map[string]bool{}}
 	for _, in := range m.Graph.Inputs {
 		e.input(in)
 	}
@@ -93,6 +102,7 @@ type exporter struct {
 	tensors   []message
 	held      map[string]held   // by input or layer
 	converted map[string]string // input or layer, "/", layout -> the value that has it
+	shared    map[string]bool   // values that layers have in common
 	quantized map[string]bool   // values that are quantised already
 }
 
@@ -121,7 +131,7 @@ func (e *exporter) node(op, output string, inputs []string, attrs ...message) st
 	return output
 }
 
-// operator adds an operator, which bears the name of its first output.
+// operator adds an operator, which bears the name of its first output. An output of no name is left out.
 func (e *exporter) operator(op string, outputs, inputs []string, attrs ...message) {
 	m := message{}
 	for _, in := range inputs {
@@ -130,7 +140,7 @@ func (e *exporter) operator(op string, outputs, inputs []string, attrs ...messag
 	for _, out := range outputs {
 		m = m.text(2, out)
 	}
-	m = m.text(3, outputs[0]).text(4, op)
+	m = m.text(3, cmp.Or(outputs...)).text(4, op)
 	for _, a := range attrs {
 		m = m.bytes(5, a)
 	}

@@ -97,7 +97,7 @@ func writeCase(t *testing.T, dir string, s sample) {
 		for side, values := range map[string]map[string][]float32{"in": in, "out": out} {
 			var ts []safetensors.Tensor
 			for name, v := range values {
-				ts = append(ts, safetensors.Tensor{Name: name, DType: "F32", Shape: append([]int{rows}, shapes[name]...), Data: safetensors.Bytes(v)})
+				ts = append(ts, typed(name, s.model.Info.DTypes[name], append([]int{rows}, shapes[name]...), v))
 			}
 			path := filepath.Join(dir, fmt.Sprintf("%s-%d.safetensors", side, rows))
 			if err := safetensors.WriteFile(path, ts, nil); err != nil {
@@ -116,4 +116,26 @@ func TestSampleNames(t *testing.T) {
 		}
 		seen[s.name] = true
 	}
+}
+
+// typed is a tensor of a type, whole numbers as they are.
+func typed(name string, dtype graph.DType, shape []int, v []float32) safetensors.Tensor {
+	t := safetensors.Tensor{Name: name, DType: string(dtype), Shape: shape}
+	switch dtype {
+	case graph.I32:
+		t.Data = safetensors.Bytes(whole[int32](v))
+	case graph.I64:
+		t.Data = safetensors.Bytes(whole[int64](v))
+	default:
+		t.Data = safetensors.Bytes(v)
+	}
+	return t
+}
+
+func whole[T int32 | int64](v []float32) []T {
+	out := make([]T, len(v))
+	for i, x := range v {
+		out[i] = T(x)
+	}
+	return out
 }
