@@ -7,10 +7,14 @@
 //	  of a text column c   "text/c" (U8, UTF-8 of all rows) and "text/c/ends" ([rows] I64, where each row's text ends)
 //	  of a token column c  "text/c" (U8, of all tokens), "text/c/ends" ([tokens] I64) and "text/c/rows" ([rows] I64, the number
 //	                       of tokens up to the end of each row)
+//	  of a sequence s      "sequence/s/ids" (I32, of all tokens), "sequence/s/ends" ([rows] I64, the number of tokens up to the end
+//	                       of each row), "sequence/s/types" and "sequence/s/words" (I32, of all tokens) where they are needed
+//
+// Inputs that are parts of a sequence are not stored as such: consumers make them, padded, with Pad.
 //
 // A dataset that is not split has the one split "all", which stands for every split that a consumer asks for.
 //
-// It does not know where rows come from. The nouns: Manifest (Input, Column, Label, Split), Data (one split in memory), Open (one
+// It does not know where rows come from. The nouns: Manifest (Input, Sequence, Column, Label, Split), Data (one split in memory), Open (one
 // split on disk), Fractions (how rows are dealt out), Statistics. The invariant: a manifest that was read is sound, and the data
 // of a split is what its manifest says. Equal datasets give equal bytes.
 package dataset
@@ -47,10 +51,11 @@ const All = "all"
 
 // Manifest says what a dataset holds.
 type Manifest struct {
-	Inputs  []Input  `json:"inputs"`
-	Columns []Column `json:"columns,omitempty"`
-	Label   *Label   `json:"label,omitempty"`
-	Splits  []Split  `json:"splits"`
+	Inputs    []Input    `json:"inputs"`
+	Sequences []Sequence `json:"sequences,omitempty"`
+	Columns   []Column   `json:"columns,omitempty"`
+	Label     *Label     `json:"label,omitempty"`
+	Splits    []Split    `json:"splits"`
 }
 
 // Input is one tensor that models take.
@@ -58,7 +63,11 @@ type Input struct {
 	Name    string   `json:"name"`
 	Shape   []int    `json:"shape"`
 	Columns []string `json:"columns,omitempty"`
-	DType   string   `json:"dtype,omitempty"` // how it is stored: F32 when empty, or U8
+	DType   string   `json:"dtype,omitempty"` // how it is stored: F32 when empty, or U8; I32 of a sequence
+
+	// Of inputs that are part of a sequence. Shape is then [MaxLength]: the longest that a batch may be.
+	Sequence string `json:"sequence,omitempty"`
+	Part     string `json:"part,omitempty"` // PartIDs, PartMask, PartTypes
 }
 
 // Column is text that is no input yet: something downstream makes numbers of it.
@@ -72,7 +81,7 @@ type Label struct {
 	Name    string   `json:"name"`
 	Kind    string   `json:"kind"` // class, number, or tags: a class for each token
 	Classes []string `json:"classes,omitempty"`
-	Of      string   `json:"of,omitempty"`     // of tags: the column whose tokens they tag
+	Of      string   `json:"of,omitempty"`     // of tags: the sequence, or else the column, whose tokens they tag
 	Scheme  string   `json:"scheme,omitempty"` // of tags: how they mark where an entity begins (iob1, iob2, bioes), or none
 }
 
@@ -88,10 +97,11 @@ type Data struct {
 	Features []float32             // [rows, width], of the only input
 	Stream   func(io.Writer) error // writes the features instead, as they are stored, for what should not be in memory
 	Width    int
-	Classes  []int32   // [rows], when the label is a class; [tokens], when it is tags
+	Classes  []int32   // [rows], when the label is a class; [tokens], when it is tags; of a sequence NoLabel where there is none
 	Numbers  []float32 // [rows], when the label is a number
 	Source   []int64   // [rows]
 	Texts    map[string]*Texts
+	Tokens   map[string]*Tokens // by sequence
 }
 
 // ErrNoSplit says that a dataset does not have the split that was asked for.
@@ -106,15 +116,30 @@ func (e *ErrNoSplit) Error() string {
 
 // check reports a manifest that no dataset can have.
 func (m *Manifest) check() error {
-	if len(m.Inputs) > 1 || len(m.Inputs) == 0 && len(m.Columns) == 0 {
-		return fmt.Errorf("dataset.json lists %d inputs and %d columns of text; a dataset of this version has one input, or text, or both", len(m.Inputs), len(m.Columns))
+	numbers := 0
+	for _, in := range m.Inputs {
+		if in.Sequence == "" {
+			numbers++
+		}
+	}
+	if numbers > 1 || len(m.Inputs) == 0 && len(m.Columns) == 0 || numbers > 0 && len(m.Sequences) > 0 {
+		return fmt.Errorf("dataset.json lists %d inputs of numbers, %d sequences and %d columns of text; a dataset of this version has one input, or sequences, or text, or text beside one of these", numbers, len(m.Sequences), len(m.Columns))
 	}
 	for _, in := range m.Inputs {
 		if err := in.check(); err != nil {
 			return fmt.Errorf("dataset.json: %w", err)
 		}
 	}
+	if err := m.checkSequences(); err != nil {
+		return fmt.Errorf("dataset.json: %w", err)
+	}
 	seen := map[string]bool{}
+	for _, in := range m.Inputs {
+		if in.Sequence != "" && seen[in.Name] {
+			return fmt.Errorf("dataset.json: two inputs are called %q", in.Name)
+		}
+		seen[in.Name] = in.Sequence != ""
+	}
 	for _, c := range m.Columns {
 		if c.Name == "" || !utf8.ValidString(c.Name) || c.Kind != "text" && c.Kind != "tokens" {
 			return fmt.Errorf("dataset.json: column %q of kind %q", c.Name, c.Kind)
@@ -136,7 +161,7 @@ func (in *Input) check() error {
 	if in.Name == "" || in.Name == rowName || in.Name == labelName {
 		return fmt.Errorf("an input cannot be called %q", in.Name)
 	}
-	if in.DType != "" && in.DType != "U8" {
+	if in.DType != "" && in.DType != "U8" && in.Sequence == "" {
 		return fmt.Errorf("input %q is stored as %q; known are U8 and, where nothing is said, F32", in.Name, in.DType)
 	}
 	width := 1
@@ -159,8 +184,8 @@ func (m *Manifest) checkLabel() error {
 		return nil
 	case l.Kind != "class" && l.Kind != "tags" || len(l.Classes) == 0:
 		return fmt.Errorf("label %q is neither a number nor a class with names", l.Name)
-	case l.Kind == "tags" && !slices.Contains(m.Columns, Column{l.Of, "tokens"}):
-		return fmt.Errorf("label %q tags the tokens of %q, which is no column of tokens", l.Name, l.Of)
+	case l.Kind == "tags" && m.tagged() == nil && !slices.Contains(m.Columns, Column{l.Of, "tokens"}):
+		return fmt.Errorf("label %q tags the tokens of %q, which is no sequence and no column of tokens", l.Name, l.Of)
 	}
 	return nil
 }

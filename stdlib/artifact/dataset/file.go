@@ -22,10 +22,20 @@ func (m *Manifest) fields(rows int) []field {
 	var out []field
 	for _, in := range m.Inputs {
 		dtype := in.DType
+		if in.Sequence != "" {
+			continue
+		}
 		if dtype == "" {
 			dtype = "F32"
 		}
 		out = append(out, field{in.Name, dtype, append([]int{rows}, in.Shape...)})
+	}
+	for i := range m.Sequences {
+		s := &m.Sequences[i]
+		for _, part := range m.parts(s) {
+			out = append(out, field{SequenceTensor(s.Name, part), "I32", []int{-1}})
+		}
+		out = append(out, field{SequenceTensor(s.Name, "ends"), "I64", []int{rows}})
 	}
 	for _, c := range m.Columns {
 		name := TextTensor(c.Name)
@@ -116,12 +126,30 @@ func (m *Manifest) tensors(d *Data) []safetensors.Tensor {
 	}
 	fields := m.fields(d.Rows)
 	for _, in := range m.Inputs {
+		if in.Sequence != "" {
+			continue
+		}
 		put(fields[0], nil)
 		if t := &ts[0]; d.Stream != nil {
 			t.Stream = d.Stream
 		} else {
 			t.Data = in.encode(d.Features)
 		}
+		fields = fields[1:]
+	}
+	for i := range m.Sequences {
+		s := &m.Sequences[i]
+		t := d.Tokens[s.Name]
+		if t == nil {
+			t = &Tokens{}
+		}
+		for _, part := range m.parts(s) {
+			v := map[string][]int32{PartIDs: t.IDs, PartTypes: t.Types, wordsPart: t.Words}[part]
+			fields[0].shape = []int{len(v)}
+			put(fields[0], safetensors.Bytes(v))
+			fields = fields[1:]
+		}
+		put(fields[0], safetensors.Bytes(t.Ends))
 		fields = fields[1:]
 	}
 	for _, c := range m.Columns {
@@ -250,7 +278,21 @@ func (m *Manifest) data(rows int, ts []safetensors.Tensor) (*Data, error) {
 		raw[t.Name] = t.Data
 	}
 	d := &Data{Rows: rows, Source: safetensors.View[int64](raw[rowName])}
+	for i := range m.Sequences {
+		s := &m.Sequences[i]
+		t, err := m.readTokens(s, rows, raw)
+		if err != nil {
+			return nil, fmt.Errorf("sequence %q: %w", s.Name, err)
+		}
+		if d.Tokens == nil {
+			d.Tokens = map[string]*Tokens{}
+		}
+		d.Tokens[s.Name] = t
+	}
 	for _, in := range m.Inputs {
+		if in.Sequence != "" {
+			continue
+		}
 		d.Width = 1
 		for _, n := range in.Shape {
 			d.Width *= n
@@ -279,10 +321,22 @@ func (m *Manifest) data(rows int, ts []safetensors.Tensor) (*Data, error) {
 		return d, nil
 	}
 	d.Classes = safetensors.View[int32](raw[labelName])
-	if m.Label.Kind == "tags" && len(d.Classes) != len(d.Texts[m.Label.Of].Ends) {
-		return nil, fmt.Errorf("there are %d tags for %d tokens of %q", len(d.Classes), len(d.Texts[m.Label.Of].Ends), m.Label.Of)
+	tagged := m.tagged()
+	if m.Label.Kind == "tags" {
+		n := 0
+		if tagged != nil {
+			n = len(d.Tokens[m.Label.Of].IDs)
+		} else {
+			n = len(d.Texts[m.Label.Of].Ends)
+		}
+		if len(d.Classes) != n {
+			return nil, fmt.Errorf("there are %d tags for %d tokens of %q", len(d.Classes), n, m.Label.Of)
+		}
 	}
 	for i, c := range d.Classes {
+		if c == NoLabel && tagged != nil {
+			continue
+		}
 		if c < 0 || int(c) >= len(m.Label.Classes) {
 			return nil, fmt.Errorf("row %d is of class %d; there are %d", i, c, len(m.Label.Classes))
 		}

@@ -34,7 +34,7 @@ func Measure(ctx context.Context, dir, split string) (*Statistics, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(m.Inputs) == 0 {
+	if len(m.Inputs) == 0 || m.Inputs[0].Sequence != "" {
 		return nil, ErrNoInput
 	}
 	f, rows, err := Open(dir, m, split)
