@@ -145,9 +145,13 @@ func evaluate(ctx context.Context, job *executor.Job, measure Measure) error {
 	if err != nil {
 		return err
 	}
-	out, err := learn.Predict(ctx, s, m, d.Features, d.Rows)
+	out, err := learn.Predict(ctx, s, m, d)
 	if err != nil {
 		return misfit("data", err)
+	}
+	n := d.Rows
+	if manifest.Label.Kind == "tags" {
+		n = len(d.Classes)
 	}
 	r := &report.Report{Split: part, Rows: d.Rows, Metrics: map[string]float64{}}
 	keep, err := measure(r, out, d, manifest.Label)
@@ -162,7 +166,7 @@ func evaluate(ctx context.Context, job *executor.Job, measure Measure) error {
 		job.Metrics[k] = v
 	}
 	keep = append(keep, safetensors.Tensor{Name: "row", DType: "I64", Shape: []int{d.Rows}, Data: safetensors.Bytes(d.Source)},
-		safetensors.Tensor{Name: "output", DType: "F32", Shape: []int{d.Rows, len(out) / d.Rows}, Data: safetensors.Bytes(out)})
+		safetensors.Tensor{Name: "output", DType: "F32", Shape: []int{n, len(out) / n}, Data: safetensors.Bytes(out)})
 	if err := safetensors.WriteFile(job.Out("predictions"), keep, nil); err != nil {
 		return err
 	}

@@ -38,7 +38,7 @@ func inferAttention(l *Layer, li *LayerInfo) error {
 	if product(heads, q[0], k[0]) > maxElements {
 		return &Error{Needs: "at most 2^40 scores an example", Got: fmt.Sprintf("%d queries, %d keys and %d heads make more", q[0], k[0], heads)}
 	}
-	li.Out = []int{q[0], v[1]}
+	li.Out, li.Peak = []int{q[0], v[1]}, heads*q[0]*k[0]
 	const softmaxCost = 6 // scale, bias, exponential, two of the sum and the greatest, division
 	li.FLOPs = min(huge, product(2, q[0], k[0], q[1])+product(2, q[0], k[0], v[1])+product(softmaxCost, heads, q[0], k[0]))
 	return nil

@@ -28,6 +28,7 @@ type LayerInfo struct {
 	DType  DType   // type of its output
 	Params []Param // in the op's order; quantised and stored as the layer says
 	FLOPs  int64   // for one example
+	Peak   int     // elements of the largest tensor that it makes on the way; 0 where that is its output
 
 	tied [2]int // shape of the weight that it shares
 }

@@ -55,7 +55,7 @@ func (t *Trainer) Diagnose(ctx context.Context, div *Diverged) *Diverged {
 		if i >= div.Step-2 {
 			c := t.config
 			c.Accumulate = 1
-			one := (&Trainer{Program: t.Program, config: c, data: t.data, epoch: t.epoch, begun: t.begun}).prepare(order, i, 1)
+			one := (&Trainer{Program: t.Program, config: c, data: t.data, source: t.source, epoch: t.epoch, begun: t.begun}).prepare(order, i, 1)
 			if where := t.culprit(look, one, order[i*t.config.Batch:min((i+1)*t.config.Batch, len(order))]); where != "" {
 				out.Step, out.Where = i+1, where
 				return &out
@@ -71,6 +71,9 @@ func (t *Trainer) Diagnose(ctx context.Context, div *Diverged) *Diverged {
 // culprit names what is not finite in a step: rows of the data, weights, then layers in the order of computation.
 func (t *Trainer) culprit(look *Exec, b *batch, rows []int) string {
 	for _, r := range rows {
+		if t.data.Features == nil {
+			break
+		}
 		for j, v := range t.data.Features[r*t.data.Width : (r+1)*t.data.Width] {
 			if v := float64(v); math.IsNaN(v) || math.IsInf(v, 0) {
 				return fmt.Sprintf("the data: value %d of row %d of the source is %g", j, t.data.Source[r], v)
