@@ -1,7 +1,9 @@
 package graph
 
 import (
+	"reflect"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -87,5 +89,30 @@ func TestVocabulary(t *testing.T) {
 		layer("sequence_pool", "p", "mode", "max", "inputs", "s mask"))
 	if v := g.Vocabulary(); len(v) != 1 || v["ids"] != 8 {
 		t.Errorf("%v", v)
+	}
+}
+
+func TestAtLengths(t *testing.T) {
+	e := layer("embedding", "e", "vocabulary", 10, "units", 6, "inputs", "ids")
+	for _, c := range []struct {
+		name   string
+		layers []Layer
+		want   [][]string
+	}{
+		{"pool", []Layer{e, layer("sequence_pool", "p", "mode", "mean", "inputs", "e mask")}, [][]string{{"ids", "mask"}}},
+		{"positions", []Layer{e, layer("position_embedding", "p", "positions", 7)}, [][]string{{"ids"}}},
+		{"apart", []Layer{e, layer("sequence_pool", "p", "mode", "max"), layer("embedding", "f", "vocabulary", 10, "units", 6, "inputs", "mask"), layer("sequence_pool", "q", "mode", "max"), layer("dot", "d", "inputs", "p q")}, [][]string{{"ids"}, {"mask"}}},
+		{"flatten", []Layer{e, layer("flatten", "f")}, [][]string{{"ids"}}},
+		{"dense of a length", []Layer{e, layer("flatten", "f"), layer("dense", "d", "units", 2)}, nil},
+		{"added to another", []Layer{e, layer("add", "a", "inputs", "e x")}, nil},
+	} {
+		g := tokens(c.layers...)
+		if got := g.Elastic(); !reflect.DeepEqual(got, c.want) {
+			t.Errorf("%s: %v, want %v", c.name, got, c.want)
+		}
+	}
+	g := tokens(e, layer("flatten", "f"), layer("dense", "d", "units", 2))
+	if _, _, err := g.AtLengths(map[string]int{"ids": 3}); err == nil || !strings.Contains(err.Error(), `layer "dense" "d" needs sequences of one length, but lengths of map[ids:3] give it other parameters`) {
+		t.Error(err)
 	}
 }

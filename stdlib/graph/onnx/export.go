@@ -1,5 +1,5 @@
 // Package onnx lowers a model to an ONNX file: operator set 21, IR version 10, one graph with a batch dimension of any size,
-// called "batch".
+// called "batch". Sequences may be shorter than in the graph, where all layers can do with that: their dimension is called "sequence".
 //
 // Every layer becomes operators that ONNX Runtime executes natively, and its result a value that bears the layer's name; so
 // the inputs and outputs of the file are called as in the graph. Parameters are initializers LAYER/PARAMETER, as the model stores
@@ -116,13 +116,58 @@ func (e *exporter) graph() message {
 	for _, t := range e.tensors {
 		g = g.bytes(5, t)
 	}
+	names := e.dimensions()
 	for _, in := range e.model.Graph.Inputs {
-		g = g.bytes(11, valueInfo(in.Name, types[in.DType], in.Shape))
+		g = g.bytes(11, valueInfo(in.Name, types[in.DType], in.Shape, names[in.Name]))
 	}
 	for _, out := range e.model.Graph.Outputs {
-		g = g.bytes(12, valueInfo(out, types[e.info.DTypes[out]], e.info.Shapes[out]))
+		g = g.bytes(12, valueInfo(out, types[e.info.DTypes[out]], e.info.Shapes[out], names[out]))
 	}
 	return g
+}
+
+// dimensions names the dimensions of inputs and outputs that may have other sizes: those of sequences that may be shorter, "sequence"
+// or, where there are several, after the first input of each. The operators of no layer may know the length then.
+func (e *exporter) dimensions() map[string]map[int]string {
+	g := e.model.Graph
+	if slices.ContainsFunc(g.Layers, func(l graph.Layer) bool { return !free[l.Op] }) {
+		return nil
+	}
+	names := map[string]map[int]string{}
+	groups := g.Elastic()
+	for _, group := range groups {
+		name := "sequence"
+		if len(groups) > 1 {
+			name = group[0] + "_length"
+		}
+		lengths := map[string]int{}
+		for _, in := range group {
+			lengths[in] = e.info.Shapes[in][0] - 1
+		}
+		_, short, err := g.AtLengths(lengths)
+		if err != nil {
+			panic("onnx: " + err.Error()) // Elastic has tried it
+		}
+		for _, v := range append(slices.Clone(group), g.Outputs...) {
+			for axis, n := range e.info.Shapes[v] {
+				if short.Shapes[v][axis] == n {
+					continue
+				}
+				if names[v] == nil {
+					names[v] = map[int]string{}
+				}
+				names[v][axis] = name
+			}
+		}
+	}
+	return names
+}
+
+// free are the ops whose operators are the same for all lengths of a sequence.
+var free = map[string]bool{
+	"dense": true, "activation": true, "dropout": true, "layer_norm": true, "rms_norm": true, "add": true, "multiply": true, "concat": true,
+	"embedding": true, "position_embedding": true, "type_embedding": true, "tied_dense": true, "padding_mask": true, "attention": true,
+	"lstm": true, "gru": true, "sequence_pool": true, "l2_normalize": true, "dot": true,
 }
 
 // node adds an operator with one output and returns the output's name.
