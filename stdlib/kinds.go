@@ -16,6 +16,7 @@ import (
 	"mbuild.dev/mbuild/stdlib/eval/classification"
 	"mbuild.dev/mbuild/stdlib/eval/regression"
 	"mbuild.dev/mbuild/stdlib/model/layers"
+	"mbuild.dev/mbuild/stdlib/model/pretrained"
 	"mbuild.dev/mbuild/stdlib/pass/cast"
 	"mbuild.dev/mbuild/stdlib/pass/fold"
 	"mbuild.dev/mbuild/stdlib/pass/prune"
@@ -41,6 +42,7 @@ func Kinds() []*executor.Kind {
 		conll.Kind,
 		synthetic.Kind,
 		layers.Kind,
+		pretrained.Kind,
 		supervised.Kind,
 		prune.Kind,
 		prunechannels.Kind,
