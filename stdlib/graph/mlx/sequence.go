@@ -151,13 +151,13 @@ func (l *Lowering) recurrent(layer *graph.Layer, x *Node) *Node {
 		}
 		in := MatMul(x, l.param(layer, "weight"+suffix))
 		in = Add(in, row(l.param(layer, "bias"+suffix), in))
-		outs := make([]*Node, length)
+		steps, outs := positionsOf(in), make([]*Node, length)
 		for i := range length {
 			t := i
 			if side == 1 {
 				t = length - 1 - i
 			}
-			at := Reshape(Slice(in, AxisRange(), AxisRange(t, t+1)), rows, -1)
+			at := Reshape(steps[t], rows, -1)
 			var m *Node
 			if mask != nil {
 				m = Slice(mask, AxisRange(), AxisRange(t, t+1))
@@ -174,6 +174,16 @@ func (l *Lowering) recurrent(layer *graph.Layer, x *Node) *Node {
 		return sides[0]
 	}
 	return Concatenate(sides, -1)
+}
+
+// positionsOf takes x [batch, length, features] apart into its positions, [batch, 1, features]: by halves, for the gradient of a slice is of the
+// size of what it was cut from, and that of length slices of all would be length times as large.
+func positionsOf(x *Node) []*Node {
+	n := x.Shape().Dimensions[1]
+	if n == 1 {
+		return []*Node{x}
+	}
+	return append(positionsOf(Slice(x, AxisRange(), AxisRange(0, n/2))), positionsOf(Slice(x, AxisRange(), AxisRange(n/2, n)))...)
 }
 
 // cell is a recurrent layer in one direction, with its state: h, and c of an lstm; nil before the first step.
