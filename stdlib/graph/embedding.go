@@ -20,7 +20,8 @@ import "fmt"
 //	weight  [types, units]
 //	attrs   types, init (normal)
 //
-// tied_dense: [.., units] -> [.., vocabulary], x E^T + b, where E is the weight of an embedding (Press and Wolf 2017).
+// tied_dense: [.., units] -> [.., vocabulary], x E^T + b, where E is the weight of an embedding (Press and Wolf 2017), scaled back
+// where that is quantised.
 //
 //	bias    [vocabulary], zeros; without it when use_bias is false
 //	attrs   embedding (the name of the layer), use_bias (true)

@@ -333,6 +333,8 @@ func (l *Layer) weights(op *Op) error {
 		return &Error{Needs: "a known quantisation", Got: fmt.Sprintf("it has %q", l.Quant)}
 	case l.Quant != "" && !op.Quantizable:
 		return &Error{Needs: "no quantisation", Got: fmt.Sprintf("it has %q", l.Quant)}
+	case l.Quant == DynamicInt8 && op.Whole:
+		return &Error{Needs: "quantisation " + WeightOnlyInt8 + ", having no activations", Got: fmt.Sprintf("it has %q", l.Quant)}
 	case l.Store != "" && l.Store != F16 && l.Store != BF16:
 		return &Error{Needs: "parameters stored as F16 or BF16, or as they are", Got: fmt.Sprintf("it has %q", l.Store)}
 	}

@@ -17,7 +17,8 @@ type Op struct {
 	// *Error without layer and op; without Got too, where what the first input gives is what does not fit.
 	Infer func(*Layer, *LayerInfo) error
 
-	// Quantizable says that the parameter "weight" ([.., out], float32) may be quantised.
+	// Quantizable says that the parameter "weight" ([.., out], float32) may be quantised; of an embedding, which multiplies with
+	// nothing, by WeightOnlyInt8 alone.
 	Quantizable bool
 }
 
@@ -60,7 +61,7 @@ var Ops = map[string]*Op{
 	"group_norm": {MinInputs: 1, MaxInputs: 1, Infer: inferNorm, Attrs: map[string]Attr{"groups": Whole, "epsilon": Number}},
 	"rms_norm":   {MinInputs: 1, MaxInputs: 1, Infer: inferNorm, Attrs: map[string]Attr{"epsilon": Number}},
 	// embedding.go
-	"embedding":          {MinInputs: 1, MaxInputs: 1, Rank: 2, Whole: true, Infer: inferEmbedding, Attrs: map[string]Attr{"vocabulary": Whole, "units": Whole, "init": Text}},
+	"embedding":          {MinInputs: 1, MaxInputs: 1, Rank: 2, Whole: true, Infer: inferEmbedding, Quantizable: true, Attrs: map[string]Attr{"vocabulary": Whole, "units": Whole, "init": Text}},
 	"position_embedding": {MinInputs: 1, MaxInputs: 1, Rank: 3, Infer: inferPositions, Attrs: map[string]Attr{"positions": Whole, "offset": Whole, "init": Text}},
 	"type_embedding":     {MinInputs: 1, MaxInputs: 2, Rank: 3, Steps: 1, Infer: inferTypes, Attrs: map[string]Attr{"types": Whole, "init": Text}},
 	"tied_dense":         {MinInputs: 1, MaxInputs: 1, Rank: 2, MaxRank: 3, Infer: inferTied, Attrs: map[string]Attr{"embedding": Text, "use_bias": Flag}},

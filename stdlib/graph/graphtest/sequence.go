@@ -193,6 +193,15 @@ func (cs *cases) sequences() {
 		}
 	}
 	*cs = append(*cs, Case{"weight_only_encoder", g})
+	lm := Decoder()
+	for i := range lm.Layers {
+		if graph.Ops[lm.Layers[i].Op].Quantizable {
+			lm.Layers[i].Quant = graph.WeightOnlyInt8
+		}
+	}
+	lm.Layers = append(lm.Layers[:len(lm.Layers)-1:len(lm.Layers)-1], Layer("tied_dense", "again", "embedding", "tokens", "inputs", "norm"), lm.Layers[len(lm.Layers)-1])
+	lm.Layers[len(lm.Layers)-1].Inputs, lm.Outputs = []string{"norm"}, []string{"logits", "again"}
+	*cs = append(*cs, Case{"weight_only_decoder", lm})
 	tagger := Tokens(6, 0, Layer("embedding", "e", "vocabulary", 9, "units", 4, "inputs", "ids"), Layer("padding_mask", "m", "inputs", "ids"), Layer("dropout", "d", "rate", 0.5, "inputs", "e"),
 		Layer("lstm", "r", "units", 3, "bidirectional", true, "inputs", "d m"), Layer("dense", "o", "units", 5))
 	towers := Tokens(5, 3, Layer("embedding", "e", "vocabulary", 9, "units", 4, "inputs", "ids"), Layer("sequence_pool", "a", "mode", "mean", "inputs", "e mask"), Layer("l2_normalize", "an"),

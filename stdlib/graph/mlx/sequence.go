@@ -10,8 +10,16 @@ import (
 	"mbuild.dev/mbuild/stdlib/graph"
 )
 
+// embedding takes rows as they are stored, and converts what it took.
 func (l *Lowering) embedding(layer *graph.Layer, ids *Node) *Node {
-	return Gather(l.param(layer, "weight"), ExpandDims(ids, -1))
+	y := Gather(l.Params[layer.Name]["weight"], ExpandDims(ids, -1))
+	if y.DType() != dtypes.Float32 {
+		y = ConvertDType(y, dtypes.Float32)
+	}
+	if layer.Quant != "" {
+		y = Mul(y, row(l.param(layer, "weight_scale"), y))
+	}
+	return y
 }
 
 func (l *Lowering) positions(layer *graph.Layer, x *Node) *Node {
@@ -32,7 +40,7 @@ func (l *Lowering) types(layer *graph.Layer, x *Node) *Node {
 
 // tied multiplies with the weight of an embedding as it lies: its rows are the columns of the product.
 func (l *Lowering) tied(layer *graph.Layer, x *Node) *Node {
-	e := l.param(l.Graph.Layer(layer.Text("embedding", "")), "weight")
+	e := l.weight(l.Graph.Layer(layer.Text("embedding", "")))
 	y := DotGeneral(x, []int{x.Rank() - 1}, nil, e, []int{1}, nil)
 	if layer.Flag("use_bias", true) {
 		y = Add(y, row(l.param(layer, "bias"), y))

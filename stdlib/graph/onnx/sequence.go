@@ -17,7 +17,20 @@ func (e *exporter) rows(l *graph.Layer, out, ids string) string {
 	if t.DType == graph.F32 {
 		return e.node("Gather", out, []string{w, ids})
 	}
-	return e.node("Cast", out, []string{e.node("Gather", out+"/stored", []string{w, ids})}, attr("to", int64(typeFloat)))
+	stored, cast := e.node("Gather", out+"/stored", []string{w, ids}), out
+	if l.Quant != "" {
+		cast = out + "/float"
+	}
+	y := e.node("Cast", cast, []string{stored}, attr("to", int64(typeFloat)))
+	if l.Quant != "" {
+		y = e.node("Mul", out, []string{y, e.scale(l)})
+	}
+	return y
+}
+
+// scale is the scale of a quantised embedding.
+func (e *exporter) scale(l *graph.Layer) string {
+	return e.once(l.Name+"/weight_scale", func(string) { e.param(l, "weight_scale") })
 }
 
 // once adds what several layers share, and returns its name.
@@ -70,7 +83,12 @@ func (e *exporter) tied(l *graph.Layer, out string) {
 	from := e.model.Graph.Layer(l.Text("embedding", ""))
 	t := e.model.Params[from.Name]["weight"]
 	w := e.once(from.Name+"/turned", func(name string) {
-		e.node("Transpose", name, []string{e.float(from.Name+"/weight", t.DType)}, attr("perm", []int{1, 0}))
+		w := e.float(from.Name+"/weight", t.DType)
+		if from.Quant != "" {
+			w = e.node("Cast", name+"/float", []string{w}, attr("to", int64(typeFloat)))
+			w = e.node("Mul", name+"/scaled", []string{w, e.scale(from)})
+		}
+		e.node("Transpose", name, []string{w}, attr("perm", []int{1, 0}))
 	})
 	x := e.in(l.Inputs[0], last)
 	if !l.Flag("use_bias", true) {

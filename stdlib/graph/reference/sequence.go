@@ -9,7 +9,7 @@ import (
 
 // embedding takes rows of a table; it is an error to ask for one that is not there.
 func (p *pass) embedding(l *graph.Layer, ids []float32) ([]float32, error) {
-	w, units := p.param(l, "weight"), p.last(l.Name)
+	w, units := p.table(l), p.last(l.Name)
 	y := make([]float32, 0, len(ids)*units)
 	for _, id := range ids {
 		row, err := index(l, id, len(w)/units)
@@ -19,6 +19,14 @@ func (p *pass) embedding(l *graph.Layer, ids []float32) ([]float32, error) {
 		y = append(y, w[row*units:(row+1)*units]...)
 	}
 	return y, nil
+}
+
+// table is the weight of an embedding, scaled back where it is quantised.
+func (p *pass) table(l *graph.Layer) []float32 {
+	if l.Quant != "" {
+		return dequantize(p.model.Params[l.Name]["weight"].Data, p.param(l, "weight_scale"))
+	}
+	return p.param(l, "weight")
 }
 
 func index(l *graph.Layer, id float32, rows int) (int, error) {
@@ -60,7 +68,7 @@ func (p *pass) types(l *graph.Layer, x []float32) ([]float32, error) {
 
 // tied is x E^T + b.
 func (p *pass) tied(l *graph.Layer, x []float32) []float32 {
-	e := p.param(p.model.Graph.Layer(l.Text("embedding", "")), "weight")
+	e := p.table(p.model.Graph.Layer(l.Text("embedding", "")))
 	rows, units := p.last(l.Name), p.last(l.Inputs[0])
 	w := make([]float32, len(e))
 	for r := range rows {
