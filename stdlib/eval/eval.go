@@ -149,10 +149,6 @@ func evaluate(ctx context.Context, job *executor.Job, measure Measure) error {
 	if err != nil {
 		return misfit("data", err)
 	}
-	n := d.Rows
-	if manifest.Label.Kind == "tags" {
-		n = len(d.Classes)
-	}
 	r := &report.Report{Split: part, Rows: d.Rows, Metrics: map[string]float64{}}
 	keep, err := measure(r, out, d, manifest.Label)
 	if err != nil {
@@ -164,6 +160,10 @@ func evaluate(ctx context.Context, job *executor.Job, measure Measure) error {
 			continue
 		}
 		job.Metrics[k] = v
+	}
+	n := d.Rows
+	if manifest.Label.Kind == "tags" { // one for each token
+		n = len(d.Classes)
 	}
 	keep = append(keep, safetensors.Tensor{Name: "row", DType: "I64", Shape: []int{d.Rows}, Data: safetensors.Bytes(d.Source)},
 		safetensors.Tensor{Name: "output", DType: "F32", Shape: []int{n, len(out) / n}, Data: safetensors.Bytes(out)})
