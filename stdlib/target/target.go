@@ -42,19 +42,7 @@ func Kind(typ string, table *schema.Kind, mediaType string, encode func(*bundle.
 }
 
 func lowerBlock(l *planner.Lowering, mediaType string, unsupported map[string]string) hcl.Diagnostics {
-	p, _ := l.Attr("path").(string)
-	switch clean := path.Clean(p); {
-	case p == "" || clean == ".":
-		l.Errorf("path", "bad-path", "Invalid path", "path is empty; it must name a file inside the project, for example \"dist/model\".")
-	case path.IsAbs(p) || clean == ".." || strings.HasPrefix(clean, "../") || strings.Contains(p, `\`):
-		l.Errorf("path", "outside-project", "Path outside the project", "path is %q; it must be relative and stay inside the directory of the spec.", p)
-	case strings.HasSuffix(p, "/"):
-		l.Errorf("path", "bad-path", "Invalid path", "path is %q, a directory; it must name a file.", p)
-	case clean == ".mbuild" || strings.HasPrefix(clean, ".mbuild/"):
-		l.Errorf("path", "bad-path", "Invalid path", "path is %q; .mbuild is mbuild's own directory.", p)
-	case lang.IsSpecFile(clean):
-		l.Errorf("path", "bad-path", "Invalid path", "path is %q, the name of a spec file.", p)
-	}
+	p := Path(l, false)
 	if text := unsupported[scheme(l)]; text != "" {
 		l.Warnf("from", "runtime-support", "Quantized model", "%s", text)
 	}
@@ -67,6 +55,28 @@ func lowerBlock(l *planner.Lowering, mediaType string, unsupported map[string]st
 	l.Bind("artifact", a, "artifact")
 	l.Artifact(a, "artifact", p)
 	return l.Diagnostics()
+}
+
+// Path is the attribute path of a block, where an artifact is to be: a file, or a directory. What it cannot be is reported.
+func Path(l *planner.Lowering, directory bool) string {
+	what, example := "file", "dist/model"
+	if directory {
+		what, example = "directory", "dist/tokenizer"
+	}
+	p, _ := l.Attr("path").(string)
+	switch clean := path.Clean(p); {
+	case p == "" || clean == ".":
+		l.Errorf("path", "bad-path", "Invalid path", "path is empty; it must name a %s inside the project, for example %q.", what, example)
+	case path.IsAbs(p) || clean == ".." || strings.HasPrefix(clean, "../") || strings.Contains(p, `\`):
+		l.Errorf("path", "outside-project", "Path outside the project", "path is %q; it must be relative and stay inside the directory of the spec.", p)
+	case strings.HasSuffix(p, "/") && !directory:
+		l.Errorf("path", "bad-path", "Invalid path", "path is %q, a directory; it must name a file.", p)
+	case clean == ".mbuild" || strings.HasPrefix(clean, ".mbuild/"):
+		l.Errorf("path", "bad-path", "Invalid path", "path is %q; .mbuild is mbuild's own directory.", p)
+	case lang.IsSpecFile(clean):
+		l.Errorf("path", "bad-path", "Invalid path", "path is %q, the name of a spec file.", p)
+	}
+	return p
 }
 
 // scheme is the scheme by which the model was quantized on its way here, or "".
