@@ -24,6 +24,7 @@ import (
 	"mbuild.dev/mbuild/stdlib/pass/quantize"
 	"mbuild.dev/mbuild/stdlib/step/exec"
 	"mbuild.dev/mbuild/stdlib/step/template"
+	"mbuild.dev/mbuild/stdlib/target/huggingface"
 	"mbuild.dev/mbuild/stdlib/target/onnx"
 	"mbuild.dev/mbuild/stdlib/target/safetensors"
 	"mbuild.dev/mbuild/stdlib/train/supervised"
@@ -53,6 +54,7 @@ func Kinds() []*executor.Kind {
 		regression.Kind,
 		safetensors.Kind,
 		onnx.Kind,
+		huggingface.Kind,
 		template.Kind,
 		exec.Kind,
 	}
