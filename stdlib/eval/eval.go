@@ -160,7 +160,7 @@ func evaluate(ctx context.Context, job *executor.Job, measure MeasureJob) error 
 	if err != nil {
 		return err
 	}
-	out, err := learn.Predict(ctx, s, m, d.Features, d.Rows)
+	out, err := learn.Predict(ctx, s, m, d)
 	if err != nil {
 		return misfit("data", err)
 	}
@@ -180,8 +180,12 @@ func evaluate(ctx context.Context, job *executor.Job, measure MeasureJob) error 
 		}
 		job.Metrics[k] = v
 	}
+	n := d.Rows
+	if manifest.Label.Kind == "tags" { // one for each token
+		n = len(d.Classes)
+	}
 	keep = append(keep, safetensors.Tensor{Name: "row", DType: "I64", Shape: []int{d.Rows}, Data: safetensors.Bytes(d.Source)},
-		safetensors.Tensor{Name: "output", DType: "F32", Shape: []int{d.Rows, len(out) / d.Rows}, Data: safetensors.Bytes(out)})
+		safetensors.Tensor{Name: "output", DType: "F32", Shape: []int{n, len(out) / n}, Data: safetensors.Bytes(out)})
 	if err := safetensors.WriteFile(job.Out("predictions"), keep, nil); err != nil {
 		return err
 	}
