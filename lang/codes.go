@@ -76,7 +76,7 @@ var codes = map[string]string{
 	"bad-source":   "A module's source is a directory, beginning with ./ or ../, or a module of mbuild: \"std/mlp\".",
 	"no-module":    "There is no module at the source.",
 	"module-cycle": "A module contains itself, directly or through others, or modules nest too deeply.",
-	"integrity":    "The files of the module are not those whose digest is pinned. Look at what changed before you pin the new digest.",
+	"integrity":    "The files of the module, or of a model, are not those whose digest is pinned. Look at what changed before you pin the new digest.",
 
 	"bad-version": "required_version is a constraint on versions: \">= 0.1, < 1.0\", \"~> 0.1\", \"0.1.0\".",
 	"version":     "The spec needs another version of mbuild than this one.",
@@ -133,6 +133,7 @@ var codes = map[string]string{
 
 	// Models, training, targets.
 	"bad-graph":         "The layers do not fit together. The text names the layer, what it needs and what it gets.",
+	"bad-model":         "The files of a model are not what mbuild reads: config.json or weights are missing, contradict each other, or are of a kind that it does not know. The text names the tensor or the key.",
 	"misfit":            "Two things do not fit: a model and its data, a loss and the model's output, a pass and the model. The text gives both sides.",
 	"out-of-memory":     "The device that computes, or this machine, has less memory than the action takes. Use a smaller batch, or accumulate gradients over several batches; fewer actions at a time (-j 1) leave more to each.",
 	"backend":           "The compute backend that is asked for cannot be used: this build has none of the kind, its plugin is not installed, is not the one that mbuild.lock.hcl pins, or is damaged. `mbuild backend list` shows what there is; docs/backends.md explains.",

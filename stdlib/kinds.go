@@ -19,6 +19,7 @@ import (
 	"mbuild.dev/mbuild/stdlib/eval/regression"
 	"mbuild.dev/mbuild/stdlib/eval/similarity"
 	"mbuild.dev/mbuild/stdlib/model/layers"
+	"mbuild.dev/mbuild/stdlib/model/pretrained"
 	"mbuild.dev/mbuild/stdlib/pass/cast"
 	"mbuild.dev/mbuild/stdlib/pass/fold"
 	"mbuild.dev/mbuild/stdlib/pass/prune"
@@ -27,6 +28,7 @@ import (
 	"mbuild.dev/mbuild/stdlib/step/exec"
 	"mbuild.dev/mbuild/stdlib/step/template"
 	hftokenizer "mbuild.dev/mbuild/stdlib/target/hf_tokenizer"
+	"mbuild.dev/mbuild/stdlib/target/huggingface"
 	"mbuild.dev/mbuild/stdlib/target/onnx"
 	"mbuild.dev/mbuild/stdlib/target/safetensors"
 	"mbuild.dev/mbuild/stdlib/tokenizer/bpe"
@@ -52,6 +54,7 @@ func Kinds() []*executor.Kind {
 		pretrainedtokenizer.Kind,
 		tokenized.Kind,
 		layers.Kind,
+		pretrained.Kind,
 		supervised.Kind,
 		prune.Kind,
 		prunechannels.Kind,
@@ -65,6 +68,7 @@ func Kinds() []*executor.Kind {
 		safetensors.Kind,
 		onnx.Kind,
 		hftokenizer.Kind,
+		huggingface.Kind,
 		template.Kind,
 		exec.Kind,
 	}

@@ -12,6 +12,7 @@ import (
 	"mbuild.dev/mbuild/executor"
 	"mbuild.dev/mbuild/executor/mlx"
 	"mbuild.dev/mbuild/stdlib/artifact/bundle"
+	"mbuild.dev/mbuild/stdlib/artifact/dataset"
 	"mbuild.dev/mbuild/stdlib/learn"
 )
 
@@ -56,7 +57,7 @@ func TestAhead(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := learn.Predict(t.Context(), s, m, make([]float32, 6*20), 20); err != nil {
+			if _, err := learn.Predict(t.Context(), s, m, &dataset.Data{Rows: 20, Width: 6, Features: make([]float32, 6*20)}); err != nil {
 				t.Fatal(err)
 			}
 			if got := b.files(job); got != want[k] {

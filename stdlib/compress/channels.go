@@ -18,8 +18,8 @@ import (
 //
 // Channels that a DAG ties together go together. The layers on both sides of an addition lose the same ones, judged by the mean
 // over all that make them; so do a depthwise convolution and what feeds it. What cannot lose channels stays whole: inputs and
-// outputs of the model, groups of a grouped convolution or group_norm, and what goes through a softmax or a reshape that mixes
-// channels. left says which layers that is, and why.
+// outputs of the model, groups of a grouped convolution or group_norm, what goes through a softmax or a reshape that mixes
+// channels, and what embeddings, attention and recurrent layers take and give (of a transformer's block the inner units go). left says which layers that is, and why.
 func PruneChannels(m *bundle.Model, ratio float64, norm string, skip []string) (out *bundle.Model, left []string, err error) {
 	if m.Info, err = graph.Infer(m.Graph); err != nil {
 		return nil, nil, err
@@ -139,8 +139,34 @@ func (t *ties) layer(l *graph.Layer) []int {
 		return all
 	case "add", "multiply":
 		return t.join(l, n)
+	case "dot":
+		t.join(l, n)
+		return t.fixed(l, n)
+	}
+	if whole(l) {
+		for _, name := range l.Inputs {
+			t.keep(t.units[name], fmt.Sprintf("%q takes all of it", l.Name))
+		}
+		return t.fixed(l, n)
 	}
 	return in
+}
+
+// whole reports whether all channels of a layer's inputs and result stay: those of embeddings, which the sums around blocks of a
+// transformer are tied to; of attention, whose heads share them; and of recurrent layers, which are their own input.
+func whole(l *graph.Layer) bool {
+	switch l.Op {
+	case "embedding", "position_embedding", "type_embedding", "tied_dense", "padding_mask", "attention", "lstm", "gru":
+		return true
+	}
+	return false
+}
+
+// fixed are new units that stay.
+func (t *ties) fixed(l *graph.Layer, n int) []int {
+	out := t.fresh(n)
+	t.keep(out, fmt.Sprintf("%q makes it", l.Name))
+	return out
 }
 
 func (t *ties) convolution(l *graph.Layer, in []int, n int) []int {
@@ -284,6 +310,9 @@ func (t *ties) cut(gone map[int]bool) (*bundle.Model, error) {
 	}
 	for i := range out.Graph.Layers {
 		l := &out.Graph.Layers[i]
+		if whole(l) {
+			continue
+		}
 		in, own := stay(l.Inputs[0]), stay(l.Name)
 		for _, name := range slices.Sorted(maps.Keys(out.Params[l.Name])) {
 			p := out.Params[l.Name][name]

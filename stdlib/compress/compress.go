@@ -76,7 +76,7 @@ func Prune(m *bundle.Model, sparsity float64, global bool) (*bundle.Model, error
 	out := copyModel(m)
 	var all []weight
 	for _, l := range m.Graph.Layers {
-		if !graph.Ops[l.Op].Quantizable {
+		if !graph.Ops[l.Op].Quantizable || l.Op == "embedding" { // small rows are rare tokens, not unimportant ones
 			continue
 		}
 		t := m.Params[l.Name]["weight"]
@@ -108,7 +108,7 @@ func zero(m *bundle.Model, ws []weight, sparsity float64) {
 	}
 }
 
-// Quantize stores the weights of dense layers and convolutions as int8, symmetric, with a scale for each output: scale = max|w| / 127,
+// Quantize stores the weights of dense layers, convolutions and embeddings as int8, symmetric, with a scale for each output: scale = max|w| / 127,
 // q = round(w / scale), halves to even. An output whose weights are all zero gets scale 1.
 func Quantize(m *bundle.Model, scheme string, skip []string) (*bundle.Model, error) {
 	out := copyModel(m)
@@ -122,7 +122,9 @@ func Quantize(m *bundle.Model, scheme string, skip []string) (*bundle.Model, err
 		if l.Quant != "" {
 			return nil, fmt.Errorf("layer %q is quantized already", l.Name)
 		}
-		l.Quant = scheme
+		if l.Quant = scheme; l.Op == "embedding" {
+			l.Quant = graph.WeightOnlyInt8
+		}
 		q, scale := quantizeColumns(t)
 		out.Params[l.Name]["weight"], out.Params[l.Name]["weight_scale"] = q, scale
 		done++

@@ -6,6 +6,7 @@ import (
 
 	"mbuild.dev/mbuild/executor/mlx/mlxtest"
 	"mbuild.dev/mbuild/stdlib/artifact/bundle"
+	"mbuild.dev/mbuild/stdlib/artifact/dataset"
 	"mbuild.dev/mbuild/stdlib/graph"
 	"mbuild.dev/mbuild/stdlib/learn"
 )
@@ -149,11 +150,11 @@ func TestCast(t *testing.T) {
 	}
 	s := mlxtest.Open(t)
 	x := []float32{1, 2, 3, 4, 5, 6, 7, 8, 9, 10}
-	a, err := learn.Predict(t.Context(), s, m, x, 1)
+	a, err := learn.Predict(t.Context(), s, m, &dataset.Data{Rows: 1, Width: len(x), Features: x})
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := learn.Predict(t.Context(), s, c, x, 1)
+	b, err := learn.Predict(t.Context(), s, c, &dataset.Data{Rows: 1, Width: len(x), Features: x})
 	if err != nil {
 		t.Fatal(err)
 	}

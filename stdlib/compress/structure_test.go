@@ -48,12 +48,7 @@ func filled(t *testing.T, g *graph.Graph) *bundle.Model {
 func outputs(t *testing.T, m *bundle.Model) [][]float32 {
 	t.Helper()
 	r := rand.New(rand.NewPCG(3, 4))
-	in := m.Graph.Inputs[0]
-	x := make([]float32, 3*graph.Size(in.Shape))
-	for i := range x {
-		x[i] = float32(r.NormFloat64())
-	}
-	y, err := reference.Forward(m, 3, map[string][]float32{in.Name: x})
+	y, err := reference.Forward(m, 3, graphtest.Values(r, m.Graph, 3, r.NormFloat64))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -326,6 +321,59 @@ func TestQuantizeConvolutions(t *testing.T) {
 		}
 		if fmt.Sprint(q.Graph.Layer("p1").Quant) != "" {
 			t.Errorf("%s: a pool is quantized", scheme)
+		}
+	}
+}
+
+// TestPruneTransformer: of a block the inner units go, and what goes around it stays; units that are zero are not missed.
+func TestPruneTransformer(t *testing.T) {
+	m := filled(t, graphtest.Encoder())
+	for _, name := range []string{"a_inner", "b_inner"} {
+		for _, p := range m.Params[name] {
+			for i := range p.Float32s() {
+				if i%2 == 0 { // of 16 units
+					p.Float32s()[i] = 0
+				}
+			}
+		}
+	}
+	out, left, err := PruneChannels(m, 0.5, "l2", []string{"head"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]int{"a_inner": 8, "b_inner": 8, "a_outer": 8, "a_q": 8, "a_attention": 8, "norm": 8} {
+		if s := out.Info.Shapes[name]; s[len(s)-1] != want {
+			t.Errorf("%s gives %v", name, s)
+		}
+	}
+	if d := distance(t, outputs(t, out), outputs(t, m)); d > 1e-5 {
+		t.Errorf("zeros were missed: %g", d)
+	}
+	if text := strings.Join(left, "; "); !strings.Contains(text, `"a_q" stays whole, for "a_attention" takes all of it`) {
+		t.Errorf("left: %s", text)
+	}
+}
+
+// TestTransformerPasses: pruning, both quantisations and a cast of a transformer leave about what it computes.
+func TestTransformerPasses(t *testing.T) {
+	m := filled(t, graphtest.Encoder())
+	want := outputs(t, m)
+	for name, pass := range map[string]func() (*bundle.Model, error){
+		"prune":       func() (*bundle.Model, error) { return Prune(m, 0.05, true) },
+		"weight only": func() (*bundle.Model, error) { return Quantize(m, graph.WeightOnlyInt8, nil) },
+		"dynamic":     func() (*bundle.Model, error) { return Quantize(m, graph.DynamicInt8, []string{"logits"}) },
+		"cast":        func() (*bundle.Model, error) { return Cast(m, graph.F16) },
+	} {
+		out, err := pass()
+		if err == nil {
+			err = out.Check()
+		}
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if d := distance(t, outputs(t, out), want); d > 0.1 || d == 0 {
+			t.Errorf("%s moves the outputs by %g", name, d)
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"slices"
 	"strings"
@@ -39,7 +40,7 @@ func KindWith(typ string, table *schema.Kind, metrics func(*planner.Lowering) []
 				{Name: "report", Type: "report", MediaType: report.MediaType},
 				{Name: "predictions", Type: "predictions", MediaType: report.PredictionsMediaType},
 			},
-			Lower: func(l *planner.Lowering) hcl.Diagnostics { return lowerBlock(l, metrics(l)) },
+			Lower: func(l *planner.Lowering) hcl.Diagnostics { return lowerBlock(l, sliced(l, metrics(l))) },
 		},
 		Runs: map[string]executor.Run{
 			"evaluate": {Func: func(ctx context.Context, job *executor.Job) error { return evaluate(ctx, job, measure) }},
@@ -160,7 +161,7 @@ func evaluate(ctx context.Context, job *executor.Job, measure MeasureJob) error 
 	if err != nil {
 		return err
 	}
-	out, err := learn.Predict(ctx, s, m, d.Features, d.Rows)
+	out, err := learn.Predict(ctx, s, m, d)
 	if err != nil {
 		return misfit("data", err)
 	}
@@ -173,6 +174,25 @@ func evaluate(ctx context.Context, job *executor.Job, measure MeasureJob) error 
 		}
 		return misfit("data", err)
 	}
+	var p struct {
+		Slice *sliceParams `json:"slice"`
+	}
+	if err := job.Bind(&p); err != nil {
+		return err
+	}
+	if p.Slice != nil {
+		part := *job
+		part.Metrics, part.Log = map[string]float64{}, io.Discard // those of the whole stand
+		if err := p.Slice.slice(r, out, d, manifest.Label, job.Log, func(r *report.Report, out []float32, d *dataset.Data) error {
+			if err := job.Bind(r); err != nil {
+				return err
+			}
+			_, err := measure(&part, r, out, d, manifest.Label)
+			return err
+		}); err != nil {
+			return misfit("slice", err)
+		}
+	}
 	for k, v := range r.Metrics {
 		if math.IsNaN(v) || math.IsInf(v, 0) {
 			delete(r.Metrics, k) // not a number: gates on it are inconclusive
@@ -180,8 +200,12 @@ func evaluate(ctx context.Context, job *executor.Job, measure MeasureJob) error 
 		}
 		job.Metrics[k] = v
 	}
+	n := d.Rows
+	if manifest.Label.Kind == "tags" { // one for each token
+		n = len(d.Classes)
+	}
 	keep = append(keep, safetensors.Tensor{Name: "row", DType: "I64", Shape: []int{d.Rows}, Data: safetensors.Bytes(d.Source)},
-		safetensors.Tensor{Name: "output", DType: "F32", Shape: []int{d.Rows, len(out) / d.Rows}, Data: safetensors.Bytes(out)})
+		safetensors.Tensor{Name: "output", DType: "F32", Shape: []int{n, len(out) / n}, Data: safetensors.Bytes(out)})
 	if err := safetensors.WriteFile(job.Out("predictions"), keep, nil); err != nil {
 		return err
 	}
@@ -234,8 +258,8 @@ func valueOf(r *report.Report, name string) float64 {
 	return math.NaN()
 }
 
-// Base is the metric that the name of a gate speaks of, without _drop and _rise.
+// Base is the metric that the name of a gate speaks of, without _drop and _rise, lowest_ and highest_.
 func Base(name string) string {
 	m, _ := split(name)
-	return m
+	return withoutSlice(m)
 }

@@ -5,18 +5,19 @@ import (
 	"slices"
 )
 
-// dense: [batch, in] -> [batch, units], f(x W + b).
+// dense: [batch, in] -> [batch, units], or [batch, length, in] -> [batch, length, units]: f(x W + b) of the last axis.
 //
 //	weight  [in, units], trainable; init: one of Inits
 //	bias    [units], trainable, zeros; without it when use_bias is false
 //	attrs   units (at least 1), activation (linear), use_bias (true), init (glorot_uniform)
 
 // Inits are the ways in which a weight may begin: uniform in ±sqrt(6/(in+out)) (Glorot and Bengio 2010), normal with variance
-// 2/in (He et al. 2015), or zeros.
-var Inits = []string{"glorot_uniform", "he_normal", "zeros"}
+// 2/in (He et al. 2015), normal with deviation 0.02 (Radford et al. 2018, and most transformers since), or zeros.
+var Inits = []string{"glorot_uniform", "he_normal", "normal", "zeros"}
 
 func inferDense(l *Layer, li *LayerInfo) error {
-	in, units := li.In[0][0], l.Int("units")
+	last := len(li.In[0]) - 1
+	in, units := li.In[0][last], l.Int("units")
 	if units < 1 {
 		return &Error{Needs: "units of at least 1", Got: fmt.Sprintf("it has %d", units)}
 	}
@@ -27,12 +28,13 @@ func inferDense(l *Layer, li *LayerInfo) error {
 	if err := known("init", init, Inits); err != nil {
 		return err
 	}
-	li.Out = []int{units}
-	li.FLOPs = product(2, in, units)
+	li.Out = append(slices.Clone(li.In[0][:last]), units)
+	steps := product(li.In[0][:last]...)
+	li.FLOPs = product(int(steps), 2, in, units)
 	li.Params = []Param{{Name: "weight", Shape: []int{in, units}, DType: F32, Trainable: true, Init: Init{Kind: init, FanIn: in, FanOut: units}}}
 	if l.Flag("use_bias", true) {
 		li.Params = append(li.Params, Param{Name: "bias", Shape: []int{units}, DType: F32, Trainable: true, Init: Init{Kind: "zeros"}})
-		li.FLOPs += int64(units)
+		li.FLOPs += product(int(steps), units)
 	}
 	return nil
 }

@@ -23,10 +23,14 @@ type Info struct {
 // LayerInfo is what follows for one layer.
 type LayerInfo struct {
 	In     [][]int // shapes of its inputs, without the batch dimension
+	Types  []DType // types of its inputs
 	Out    []int   // shape of its output, without the batch dimension
 	DType  DType   // type of its output
 	Params []Param // in the op's order; quantised and stored as the layer says
 	FLOPs  int64   // for one example
+	Peak   int     // elements of the largest tensor that it makes on the way; 0 where that is its output
+
+	tied [2]int // shape of the weight that it shares
 }
 
 // Param is a parameter of a layer.
@@ -38,7 +42,8 @@ type Param struct {
 	Trainable bool
 }
 
-// Init says how a parameter begins: Kind is one of Inits, or "ones". The fans are those of a weight.
+// Init says how a parameter begins: Kind is one of Inits, or "ones", or "forget" (zeros, but ones in the second of four parts).
+// The fans are those of a weight.
 type Init struct {
 	Kind          string
 	FanIn, FanOut int
@@ -68,10 +73,10 @@ func Infer(g *Graph) (*Info, error) {
 	}
 	for i, out := range g.Outputs {
 		if info.Layers[out] == nil {
-			return nil, &Error{Needs: "outputs that are layers", Got: fmt.Sprintf("there is no layer %q", out)}
+			return nil, &Error{Needs: "outputs that are layers", Got: fmt.Sprintf("there is no layer %q", out), At: out}
 		}
 		if slices.Contains(g.Outputs[:i], out) {
-			return nil, &Error{Needs: "each output once", Got: fmt.Sprintf("%q is named twice", out)}
+			return nil, &Error{Needs: "each output once", Got: fmt.Sprintf("%q is named twice", out), At: out}
 		}
 	}
 	return info, read(g)
@@ -221,24 +226,52 @@ func (info *Info) fit(g *Graph, i int, li *LayerInfo) error {
 	if len(l.Inputs) < op.MinInputs || op.MaxInputs > 0 && len(l.Inputs) > op.MaxInputs {
 		return &Error{Needs: op.inputsText(), Got: fmt.Sprintf("it has %d", len(l.Inputs))}
 	}
-	takes := op.Takes
-	if takes == "" {
-		takes = F32
-	}
-	for _, in := range l.Inputs {
+	for k, in := range l.Inputs {
 		shape := info.Shapes[in]
 		if shape == nil {
 			return missing(g, i, in)
 		}
-		if t := info.DTypes[in]; t != takes {
-			return &Error{Needs: fmt.Sprintf("inputs of type %s", takes), Got: fmt.Sprintf("%q gives %s", in, t)}
-		}
-		if r := len(shape) + 1; op.Rank > 0 && (r < op.Rank || r > max(op.Rank, op.MaxRank)) {
+		steps := op.Steps > 0 && k >= op.Steps
+		switch t, r := info.DTypes[in], len(shape)+1; {
+		case steps && r != 2:
+			return &Error{Needs: "one number for each position in its " + ordinal(k) + " input", Got: fmt.Sprintf("%q gives %s", in, ShapeText(shape))}
+		case steps:
+		case op.Whole && t == F32:
+			return &Error{Needs: "whole numbers", Got: fmt.Sprintf("%q gives %s", in, t), Fix: fmt.Sprintf("give the input dtype = %q", "int32")}
+		case !op.Whole && t != F32:
+			return &Error{Needs: "inputs of type F32", Got: fmt.Sprintf("%q gives %s", in, t), Fix: wholeFix(op)}
+		case op.Rank > 0 && (r < op.Rank || r > max(op.Rank, op.MaxRank)):
 			return rank(op, in, shape)
 		}
-		li.In = append(li.In, shape)
+		li.In, li.Types = append(li.In, shape), append(li.Types, info.DTypes[in])
 	}
-	return nil
+	return info.refer(g, i, li)
+}
+
+// wholeFix is what to do with whole numbers before a layer that takes others.
+func wholeFix(op *Op) string {
+	if op.Rank == 3 {
+		return `add a layer "embedding" before it`
+	}
+	return ""
+}
+
+func ordinal(k int) string { return [...]string{"first", "second", "third", "fourth"}[k] }
+
+// refer looks up the layer that the i-th one shares its weight with.
+func (info *Info) refer(g *Graph, i int, li *LayerInfo) error {
+	l := &g.Layers[i]
+	name, ok := l.Attrs["embedding"].(string)
+	if l.Op != "tied_dense" {
+		return nil
+	}
+	for k := range g.Layers[:i] {
+		if e := &g.Layers[k]; ok && e.Name == name && e.Op == "embedding" {
+			li.tied = [2]int{e.Int("vocabulary"), e.Int("units")}
+			return nil
+		}
+	}
+	return &Error{Needs: "the name of a layer \"embedding\" before it in \"embedding\"", Got: fmt.Sprintf("there is none called %q", name)}
 }
 
 // missing says what is wrong with an input that is nowhere before the i-th layer.
@@ -282,6 +315,9 @@ func cycle(g *Graph, goal, from string) []string {
 
 func rank(op *Op, in string, shape []int) error {
 	e := &Error{Needs: op.ranks(), Got: fmt.Sprintf("%q gives %s", in, ShapeText(shape))}
+	if op.Whole {
+		return e
+	}
 	if len(shape)+1 > op.Rank && op.Rank == 2 {
 		e.Fix = `add a layer "flatten" before it`
 	} else {
@@ -297,6 +333,8 @@ func (l *Layer) weights(op *Op) error {
 		return &Error{Needs: "a known quantisation", Got: fmt.Sprintf("it has %q", l.Quant)}
 	case l.Quant != "" && !op.Quantizable:
 		return &Error{Needs: "no quantisation", Got: fmt.Sprintf("it has %q", l.Quant)}
+	case l.Quant == DynamicInt8 && op.Whole:
+		return &Error{Needs: "quantisation " + WeightOnlyInt8 + ", having no activations", Got: fmt.Sprintf("it has %q", l.Quant)}
 	case l.Store != "" && l.Store != F16 && l.Store != BF16:
 		return &Error{Needs: "parameters stored as F16 or BF16, or as they are", Got: fmt.Sprintf("it has %q", l.Store)}
 	}

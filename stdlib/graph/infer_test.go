@@ -131,7 +131,7 @@ func TestInferErrors(t *testing.T) {
 		want string
 	}{
 		{over([]int{28, 28, 16}, layer("dense", "logits", "units", 10)),
-			`layer "dense" "logits" needs rank 2, but "x" gives [batch, 28, 28, 16]: add a layer "flatten" before it`},
+			`layer "dense" "logits" needs rank 2 to 3, but "x" gives [batch, 28, 28, 16]: add a layer "flatten" before it`},
 		{over([]int{4}, layer("dense", "a")), `layer "dense" "a" needs units of at least 1, but it has 0`},
 		{over([]int{4}, layer("dense", "a", "units", "4")), `layer "dense" "a" needs a whole number for "units", but it has 4`},
 		{over([]int{4}, layer("dense", "a", "units", 1, "z", 1, "b", 1)), `layer "dense" "a" needs attributes of its type, but dense has no attribute "b"`},
@@ -214,6 +214,14 @@ func TestOpsRows(t *testing.T) {
 		"upsample": layer("upsample", "l", "factor", 2), "global_avg_pool": layer("global_avg_pool", "l"), "global_max_pool": layer("global_max_pool", "l"),
 		"max_pool": layer("max_pool", "l", "kernel", 2), "avg_pool": layer("avg_pool", "l", "kernel", 2),
 	}
+	for name, l := range map[string]Layer{
+		"position_embedding": layer("position_embedding", "l", "positions", 9), "type_embedding": layer("type_embedding", "l", "types", 2), "attention": layer("attention", "l", "heads", 2, "inputs", "x x x"),
+		"lstm": layer("lstm", "l", "units", 2), "gru": layer("gru", "l", "units", 2), "sequence_pool": layer("sequence_pool", "l", "mode", "max"), "l2_normalize": layer("l2_normalize", "l"),
+		"dot": layer("dot", "l", "inputs", "x x"), "embedding": layer("embedding", "l", "vocabulary", 5, "units", 2), "padding_mask": layer("padding_mask", "l"),
+		"tied_dense": layer("tied_dense", "l", "embedding", "e"),
+	} {
+		least[name] = l
+	}
 	for _, op := range []string{"conv1d", "conv2d", "conv1d_transpose", "conv2d_transpose"} {
 		least[op] = layer(op, "l", "filters", 3, "kernel", 2)
 	}
@@ -227,7 +235,15 @@ func TestOpsRows(t *testing.T) {
 		for len(shape)+1 < op.Rank {
 			shape = append([]int{3}, shape...)
 		}
-		info, err := Infer(over(shape, l))
+		g := over(shape, l)
+		if op.Whole {
+			g.Inputs[0].DType = I32
+		}
+		if name == "tied_dense" {
+			g = over([]int{4}, layer("embedding", "e", "vocabulary", 5, "units", 2), l)
+			g.Inputs[0].DType = I32
+		}
+		info, err := Infer(g)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue

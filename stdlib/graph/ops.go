@@ -9,14 +9,16 @@ import (
 type Op struct {
 	MinInputs, MaxInputs int             // MaxInputs 0: any number
 	Rank, MaxRank        int             // ranks that inputs may have, the batch dimension counted; Rank 0: any; MaxRank 0: Rank alone
-	Takes                DType           // type that inputs must have; "" is F32
+	Whole                bool            // inputs are of whole numbers, I32 or I64; otherwise F32
+	Steps                int             // inputs from this one on have one element for each position of a sequence, [batch, length], of any type; 0: there are none such
 	Attrs                map[string]Attr // all that a layer may have
 
 	// Infer fills in Out, Params and FLOPs of the layer, given In; what the other columns say is already checked. Errors are
 	// *Error without layer and op; without Got too, where what the first input gives is what does not fit.
 	Infer func(*Layer, *LayerInfo) error
 
-	// Quantizable says that the parameter "weight" ([.., out], float32) may be quantised.
+	// Quantizable says that the parameter "weight" ([.., out], float32) may be quantised; of an embedding, which multiplies with
+	// nothing, by WeightOnlyInt8 alone.
 	Quantizable bool
 }
 
@@ -37,7 +39,7 @@ const (
 // Ops is the table of operations by name. One family of ops is one file, which says what each computes.
 var Ops = map[string]*Op{
 	// dense.go
-	"dense": {MinInputs: 1, MaxInputs: 1, Rank: 2, Infer: inferDense, Quantizable: true,
+	"dense": {MinInputs: 1, MaxInputs: 1, Rank: 2, MaxRank: 3, Infer: inferDense, Quantizable: true,
 		Attrs: map[string]Attr{"units": Whole, "activation": Text, "use_bias": Flag, "init": Text}},
 	// conv.go
 	"conv1d":           {MinInputs: 1, MaxInputs: 1, Rank: 3, Infer: inferConv, Quantizable: true, Attrs: convAttrs("dilation", "groups")},
@@ -58,6 +60,21 @@ var Ops = map[string]*Op{
 	"layer_norm": {MinInputs: 1, MaxInputs: 1, Infer: inferNorm, Attrs: map[string]Attr{"epsilon": Number}},
 	"group_norm": {MinInputs: 1, MaxInputs: 1, Infer: inferNorm, Attrs: map[string]Attr{"groups": Whole, "epsilon": Number}},
 	"rms_norm":   {MinInputs: 1, MaxInputs: 1, Infer: inferNorm, Attrs: map[string]Attr{"epsilon": Number}},
+	// embedding.go
+	"embedding":          {MinInputs: 1, MaxInputs: 1, Rank: 2, Whole: true, Infer: inferEmbedding, Quantizable: true, Attrs: map[string]Attr{"vocabulary": Whole, "units": Whole, "init": Text}},
+	"position_embedding": {MinInputs: 1, MaxInputs: 1, Rank: 3, Infer: inferPositions, Attrs: map[string]Attr{"positions": Whole, "offset": Whole, "init": Text}},
+	"type_embedding":     {MinInputs: 1, MaxInputs: 2, Rank: 3, Steps: 1, Infer: inferTypes, Attrs: map[string]Attr{"types": Whole, "init": Text}},
+	"tied_dense":         {MinInputs: 1, MaxInputs: 1, Rank: 2, MaxRank: 3, Infer: inferTied, Attrs: map[string]Attr{"embedding": Text, "use_bias": Flag}},
+	"padding_mask":       {MinInputs: 1, MaxInputs: 1, Rank: 2, Whole: true, Infer: inferPaddingMask, Attrs: map[string]Attr{"pad": Whole}},
+	// attention.go
+	"attention": {MinInputs: 3, MaxInputs: 4, Rank: 3, Steps: 3, Infer: inferAttention, Attrs: map[string]Attr{"heads": Whole, "causal": Flag, "rotary": Flag, "rotary_base": Number}},
+	// recurrent.go
+	"lstm": {MinInputs: 1, MaxInputs: 2, Rank: 3, Steps: 1, Infer: inferRecurrent, Attrs: map[string]Attr{"units": Whole, "bidirectional": Flag, "returns": Text}},
+	"gru":  {MinInputs: 1, MaxInputs: 2, Rank: 3, Steps: 1, Infer: inferRecurrent, Attrs: map[string]Attr{"units": Whole, "bidirectional": Flag, "returns": Text}},
+	// sequence.go
+	"sequence_pool": {MinInputs: 1, MaxInputs: 2, Rank: 3, Steps: 1, Infer: inferSequencePool, Attrs: map[string]Attr{"mode": Text}},
+	"l2_normalize":  {MinInputs: 1, MaxInputs: 1, Infer: inferL2},
+	"dot":           {MinInputs: 2, MaxInputs: 2, Infer: inferDot, Attrs: map[string]Attr{"scale": Number}},
 	// shape.go
 	"flatten": {MinInputs: 1, MaxInputs: 1, Infer: inferFlatten},
 	"reshape": {MinInputs: 1, MaxInputs: 1, Infer: inferReshape, Attrs: map[string]Attr{"shape": Wholes}},

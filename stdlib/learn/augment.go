@@ -5,21 +5,27 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/gomlx/gomlx/core/tensors"
+
 	"mbuild.dev/mbuild/executor/mlx"
 	"mbuild.dev/mbuild/stdlib/augment"
 	"mbuild.dev/mbuild/stdlib/graph"
 )
 
 // CheckAugment holds the augmentation against the model's input. A *Misfit.
-func (c *Config) CheckAugment(in graph.Input) error {
-	_, err := c.augmenter(in)
+func (c *Config) CheckAugment(g *graph.Graph) error {
+	_, err := c.augmenter(g)
 	return err
 }
 
 // augmenter is what augments; nil where nothing does.
-func (c *Config) augmenter(in graph.Input) (*augment.Augmenter, error) {
+func (c *Config) augmenter(g *graph.Graph) (*augment.Augmenter, error) {
 	if len(c.Augment) == 0 {
 		return nil, nil
+	}
+	in := g.Inputs[0]
+	if len(g.Inputs) > 1 {
+		return nil, misfit("augment", "augment changes the rows of one input, and the model has %d. Leave augment out", len(g.Inputs))
 	}
 	if in.DType != graph.F32 {
 		return nil, misfit("augment", "augment changes numbers, and the model's input %q is %s", in.Name, in.DType)
@@ -41,11 +47,12 @@ func (c *Config) mixesClasses() bool {
 	return Losses[c.Loss].Classes && slices.ContainsFunc(c.Augment, func(op augment.Op) bool { return op.Type == "mixup" })
 }
 
-// augmented gathers rows to train on, changed as the configuration says.
+// augmented are rows to train on, gathered and changed as the configuration says; without augmentation they have no X yet.
 func (t *Trainer) augmented(rows []int) *augment.Batch {
-	b := &augment.Batch{Rows: rows, X: gather(t.data, rows)}
+	b := &augment.Batch{Rows: rows}
 	if t.change != nil {
 		w := t.data.Width
+		b.X = gather(t.data, rows)
 		t.change.Apply(t.epoch, b, t.data.Rows, func(row int, into []float32) { copy(into, t.data.Features[row*w:(row+1)*w]) })
 	}
 	return b
@@ -53,12 +60,17 @@ func (t *Trainer) augmented(rows []int) *augment.Batch {
 
 // take takes the first n rows off a batch, with their labels. Mixed numbers are a number; of mixed classes, both and the share of
 // the first go to the loss.
-func (t *Trainer) take(b *augment.Batch, n int) part {
-	p := part{x: t.features(b.X[:n*t.data.Width]), y: t.labels(t.data, b.Rows[:n]), rows: b.Rows[:n]}
-	b.X = b.X[n*t.data.Width:]
+func (t *Trainer) take(b *augment.Batch, n int, lengths map[string]int) part {
+	p := part{y: t.labels(t.data, b.Rows[:n], lengths), rows: b.Rows[:n]}
+	if t.change == nil {
+		p.x = t.source.tensors(t.Program, t.data, p.rows, lengths)
+	} else {
+		p.x = []*tensors.Tensor{t.features(b.X[:n*t.data.Width])}
+		b.X = b.X[n*t.data.Width:]
+	}
 	if b.Weight != nil {
 		if t.loss.Classes {
-			p.partner, p.share = t.labels(t.data, b.Partner[:n]), mlx.Tensor(b.Weight[:n], n)
+			p.partner, p.share = t.labels(t.data, b.Partner[:n], lengths), mlx.Tensor(b.Weight[:n], n)
 		} else {
 			p.y = mlx.Tensor(mixed(b.Weight[:n], numbers(t.data, b.Rows[:n]), numbers(t.data, b.Partner[:n])), n)
 		}

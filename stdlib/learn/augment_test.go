@@ -51,7 +51,7 @@ func TestAugment(t *testing.T) {
 			var fed, shares []float32
 			for i := range 3 {
 				for _, p := range tr.prepare(order, i, 1).steps[0].parts {
-					fed, shares = append(fed, values(t, p.x)...), append(shares, values(t, p.share)...)
+					fed, shares = append(fed, values(t, p.x[0])...), append(shares, values(t, p.share)...)
 				}
 			}
 			want := augmented(t, c, g.Inputs[0].Shape, d, k, order)
@@ -189,7 +189,7 @@ func blended(f func([]float64, float64) float64) func([]float64, float64, float6
 func mixedLoss(t *testing.T, c Config, m *bundle.Model, d *dataset.Data, define func([]float64, float64, float64, float64) float64) (loss, right float64) {
 	t.Helper()
 	in := augmented(t, c, m.Graph.Inputs[0].Shape, d, 0, mlx.NewRandom(c.Seed, "order/0").Permutation(d.Rows))
-	out, err := Predict(t.Context(), session(t), m, in.X, d.Rows)
+	out, err := Predict(t.Context(), session(t), m, &dataset.Data{Rows: d.Rows, Width: d.Width, Features: in.X})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -235,7 +235,14 @@ func TestAugmentMisfit(t *testing.T) {
 	_, err = NewTrainer(session(t), flat, flatInfo, c, d, &State{Params: Init(flatInfo, 1)}, nil)
 	wants(t, err, "augment.0", "augment flip: it takes images, and a row has shape [40]")
 	tokens := graph.Input{Name: "ids", Shape: []int{4}, DType: graph.I32}
-	wants(t, c.CheckAugment(tokens), "augment", `input "ids" is I32`)
+	wants(t, c.CheckAugment(&graph.Graph{Inputs: []graph.Input{tokens}}), "augment", `input "ids" is I32`)
+	wants(t, c.CheckAugment(&graph.Graph{Inputs: []graph.Input{g.Inputs[0], tokens}}), "augment", "the rows of one input, and the model has 2")
+	mask, maskInfo := mlp(t, 12, 4, 2)
+	mask.Inputs[0].Name, mask.Layers[0].Inputs = "mask", []string{"mask"}
+	noisy := plain
+	noisy.Augment = []augment.Op{{Type: "noise", Deviation: 1}}
+	_, err = NewTrainer(session(t), mask, maskInfo, noisy, words(64, false), &State{Params: Init(maskInfo, 1)}, nil)
+	wants(t, err, "augment", "the dataset gives tokens")
 
 	d.Features[5*40+7] = float32(math.Inf(1))
 	c.Augment, c.Batch, c.Shuffle = []augment.Op{{Type: "mixup", Alpha: 1}}, 2, false

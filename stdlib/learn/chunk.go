@@ -1,9 +1,29 @@
 package learn
 
-import "mbuild.dev/mbuild/stdlib/graph"
+import (
+	"mbuild.dev/mbuild/stdlib/artifact/dataset"
+	"mbuild.dev/mbuild/stdlib/graph"
+)
 
 // chunkElements bounds the elements of the largest tensor of a forward pass: 256 MB in float32.
 const chunkElements = 1 << 26
+
+// chunks deals the rows of data out to computations without training: in order, or by length where that saves padding.
+func chunks(s *source, info *graph.Info, d *dataset.Data) [][]int {
+	order := make([]int, d.Rows)
+	for i := range order {
+		order[i] = i
+	}
+	step := chunk(info)
+	if s.free {
+		order = d.Of.ByLength(d, order, step)
+	}
+	var out [][]int
+	for at := 0; at < d.Rows; at += step {
+		out = append(out, order[at:min(at+step, d.Rows)])
+	}
+	return out
+}
 
 // chunk is how many rows are computed at once: Chunk of them, or fewer where a layer would need much memory for each. It is a
 // function of the model alone. A convolution needs each input once for every position of its kernel, for it is computed as a
@@ -11,7 +31,7 @@ const chunkElements = 1 << 26
 func chunk(info *graph.Info) int {
 	largest := 1
 	for _, li := range info.Layers {
-		n := graph.Size(li.Out)
+		n := max(graph.Size(li.Out), li.Peak)
 		for _, p := range li.Params {
 			if last := len(p.Shape) - 1; p.Name == "weight" && last > 1 {
 				n = max(n, n/p.Shape[last]*graph.Size(p.Shape[:last]))

@@ -175,6 +175,8 @@ func (s *State) Averaged() (map[string]bundle.Params, bool) {
 //
 //	glorot_uniform  uniform in ±sqrt(6 / (fan_in + fan_out))   (Glorot and Bengio 2010)
 //	he_normal       normal with deviation sqrt(2 / fan_in)     (He et al. 2015)
+//	normal          normal with deviation 0.02                 (Radford et al. 2018)
+//	forget          0, but 1 in the second quarter             (Jozefowicz et al. 2015)
 func Init(info *graph.Info, seed int64) map[string]bundle.Params {
 	params := map[string]bundle.Params{}
 	for layer, li := range info.Layers {
@@ -207,6 +209,14 @@ func fill(v []float32, init graph.Init, r *mlx.Random) {
 		dev := math.Sqrt(2 / float64(init.FanIn))
 		for i := range v {
 			v[i] = float32(r.Normal() * dev)
+		}
+	case "normal":
+		for i := range v {
+			v[i] = float32(r.Normal() * 0.02)
+		}
+	case "forget":
+		for i := len(v) / 4; i < len(v)/2; i++ {
+			v[i] = 1
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"mbuild.dev/mbuild/stdlib/artifact/bundle"
+	"mbuild.dev/mbuild/stdlib/artifact/dataset"
 	"mbuild.dev/mbuild/stdlib/graph"
 	"mbuild.dev/mbuild/stdlib/graph/graphtest"
 	"mbuild.dev/mbuild/stdlib/graph/reference"
@@ -40,7 +41,7 @@ func TestConvolutions(t *testing.T) {
 		t.Errorf("running means are %v, and moments of them %v", mean, three.Moments["n"]["mean.m"])
 	}
 	model := &bundle.Model{Graph: g, Info: info, Params: three.Params}
-	got, err := Predict(t.Context(), session(t), model, d.Features[:5*36], 5)
+	got, err := Predict(t.Context(), session(t), model, &dataset.Data{Rows: 5, Width: 36, Features: d.Features[:5*36]})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -56,7 +56,7 @@ func (t *Trainer) Diagnose(ctx context.Context, div *Diverged) *Diverged {
 		if i >= div.Step-2 {
 			c := t.config
 			c.Accumulate = 1
-			one := (&Trainer{Program: t.Program, config: c, data: t.data, change: t.change, epoch: t.epoch, begun: t.begun}).prepare(order, i, 1)
+			one := (&Trainer{Program: t.Program, config: c, data: t.data, source: t.source, change: t.change, epoch: t.epoch, begun: t.begun}).prepare(order, i, 1)
 			if where := t.culprit(look, one); where != "" {
 				out.Step, out.Where = i+1, where
 				return &out
@@ -73,6 +73,9 @@ func (t *Trainer) Diagnose(ctx context.Context, div *Diverged) *Diverged {
 func (t *Trainer) culprit(look *Exec, b *batch) string {
 	in := b.steps[0].parts[0]
 	for _, r := range slices.Concat(in.rows, in.partners) {
+		if t.data.Features == nil {
+			break // tokens are numbers always
+		}
 		for j, v := range t.data.Features[r*t.data.Width : (r+1)*t.data.Width] {
 			if v := float64(v); math.IsNaN(v) || math.IsInf(v, 0) {
 				return fmt.Sprintf("the data: value %d of row %d of the source is %g", j, t.data.Source[r], v)

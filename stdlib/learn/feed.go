@@ -27,7 +27,8 @@ type step struct {
 }
 
 type part struct {
-	x, y, weight   *tensors.Tensor
+	x              []*tensors.Tensor // by input of the graph
+	y, weight      *tensors.Tensor
 	partner, share *tensors.Tensor // of classes that are mixed
 	masks          []*tensors.Tensor
 	rows, partners []int // that went into it; partners with mixup only
@@ -35,7 +36,11 @@ type part struct {
 
 // args are the arguments of a part but for the scalars.
 func (p part) args() []any {
-	args := []any{p.x, p.y}
+	var args []any
+	for _, x := range p.x {
+		args = append(args, x)
+	}
+	args = append(args, p.y)
 	if p.share != nil {
 		args = append(args, p.partner, p.share)
 	}
@@ -48,10 +53,15 @@ func (p part) args() []any {
 	return args
 }
 
-// order is the order of rows in the epoch to come: a pure function of seed and epoch.
+// order is the order of rows in the epoch to come: a pure function of seed, epoch and, where batches may be of different lengths, of
+// the lengths of rows.
 func (t *Trainer) order() []int {
 	if t.config.Shuffle {
-		return mlx.NewRandom(t.config.Seed, fmt.Sprintf("order/%d", t.epoch)).Permutation(t.data.Rows)
+		order := mlx.NewRandom(t.config.Seed, fmt.Sprintf("order/%d", t.epoch)).Permutation(t.data.Rows)
+		if t.source.free {
+			order = t.data.Of.ByLength(t.data, order, t.config.Batch)
+		}
+		return order
 	}
 	order := make([]int, t.data.Rows)
 	for i := range order {
@@ -75,28 +85,28 @@ func (t *Trainer) prepare(order []int, first, steps int) *batch {
 
 func (t *Trainer) input(order []int, i int) step {
 	rows := order[i*t.config.Batch : min((i+1)*t.config.Batch, len(order))]
-	s := step{rows: len(rows), weight: float64(len(rows))}
+	lengths := t.source.lengths(t.data, rows)
 	in := t.augmented(rows)
-	weights := t.rowWeights(t.data, rows)
+	var s step
+	var weights []float32
+	weights, s.rows, s.weight = t.weights(t.data, rows, lengths)
 	if weights != nil && in.Weight != nil {
-		weights = mixed(in.Weight, weights, t.rowWeights(t.data, in.Partner))
+		others, _, _ := t.weights(t.data, in.Partner, lengths)
+		weights = mixed(in.Weight, weights, others)
+		s.weight = sum(weights)
 	}
-	if weights != nil {
-		s.weight = 0
-		for _, w := range weights {
-			s.weight += float64(w)
-		}
-	}
-	masks := t.masks(t.begun+i+1, len(rows))
+	each := len(weights) / len(rows) // of a row: 1, or the positions of its tags
+	info := t.source.info(t.info, lengths)
+	masks := t.masks(info, t.begun+i+1, len(rows))
 	for size := t.config.Batch / t.config.parts(); len(in.Rows) > 0; {
 		n := min(size, len(in.Rows))
-		p := t.take(in, n)
+		p := t.take(in, n, lengths)
 		if weights != nil {
-			p.weight = mlx.Tensor(weights[:n], n)
-			weights = weights[n:]
+			p.weight = mlx.Tensor(weights[:n*each], n*each)
+			weights = weights[n*each:]
 		}
 		for k, l := range t.drops {
-			shape := append([]int{n}, t.info.Shapes[l.Name]...)
+			shape := append([]int{n}, info.Shapes[l.Name]...)
 			p.masks = append(p.masks, mlx.Tensor(masks[k][:graph.Size(shape)], shape...))
 			masks[k] = masks[k][graph.Size(shape):]
 		}
@@ -123,22 +133,12 @@ func (t *Trainer) scalars(i, rows int, s step) (*tensors.Tensor, float64) {
 	return mlx.Tensor(v, scalarSize), lr
 }
 
-func gather(d *dataset.Data, rows []int) []float32 {
-	w := d.Width
-	x := make([]float32, len(rows)*w)
-	for i, r := range rows {
-		copy(x[i*w:], d.Features[r*w:(r+1)*w])
+// labels are those of some rows, [rows]; of tags one for each position, [rows * length], below 0 where there is none.
+func (p *Program) labels(d *dataset.Data, rows []int, lengths map[string]int) *tensors.Tensor {
+	if p.tags {
+		y := p.tagsOf(d, rows, lengths)
+		return tensors.FromFlatDataAndDimensions(y, len(y))
 	}
-	return x
-}
-
-// features are gathered rows as the model's input.
-func (p *Program) features(x []float32) *tensors.Tensor {
-	shape := p.graph.Inputs[0].Shape
-	return mlx.Tensor(x, append([]int{len(x) / graph.Size(shape)}, shape...)...)
-}
-
-func (p *Program) labels(d *dataset.Data, rows []int) *tensors.Tensor {
 	if p.loss.Classes {
 		y := make([]int32, len(rows))
 		for i, r := range rows {
@@ -157,26 +157,54 @@ func numbers(d *dataset.Data, rows []int) []float32 {
 	return y
 }
 
-// rowWeights are the weights of rows by their class, or nil.
-func (t *Trainer) rowWeights(d *dataset.Data, rows []int) []float32 {
-	if t.config.weights == nil {
-		return nil
+// tagsOf are the labels of each position.
+func (p *Program) tagsOf(d *dataset.Data, rows []int, lengths map[string]int) []int32 {
+	return d.Of.PadTags(d, rows, lengths[d.Of.Label.Of])
+}
+
+// weights are those of what has a label in some rows, by its class, and how many and how much they are; nil where all weigh 1. A
+// position without a label weighs 0.
+func (t *Trainer) weights(d *dataset.Data, rows []int, lengths map[string]int) (weights []float32, count int, total float64) {
+	if t.config.weights == nil && !t.tags {
+		return nil, len(rows), float64(len(rows))
 	}
-	w := make([]float32, len(rows))
-	for i, r := range rows {
-		w[i] = t.config.weights[d.Classes[r]]
+	var classes []int32
+	if t.tags {
+		classes = t.tagsOf(d, rows, lengths)
+	} else {
+		for _, r := range rows {
+			classes = append(classes, d.Classes[r])
+		}
 	}
-	return w
+	w := make([]float32, len(classes))
+	for i, c := range classes {
+		if c < 0 {
+			continue
+		}
+		if w[i] = 1; t.config.weights != nil {
+			w[i] = t.config.weights[c]
+		}
+		count++
+	}
+	return w, count, sum(w)
+}
+
+func sum(v []float32) float64 {
+	s := 0.0
+	for _, x := range v {
+		s += float64(x)
+	}
+	return s
 }
 
 // masks are the dropout masks of a step, from 1, by dropout layer: 0 with probability rate, else 1/(1-rate); two elements from
 // each random word. They are made for the whole batch, so that its parts drop what the whole would.
-func (t *Trainer) masks(step, rows int) [][]float32 {
+func (t *Trainer) masks(info *graph.Info, step, rows int) [][]float32 {
 	var out [][]float32
 	for _, l := range t.drops {
 		rate := l.Float("rate", 0)
 		r := mlx.NewRandom(t.config.Seed, fmt.Sprintf("dropout/%s/%d", l.Name, step))
-		mask := make([]float32, rows*graph.Size(t.info.Shapes[l.Name]))
+		mask := make([]float32, rows*graph.Size(info.Shapes[l.Name]))
 		limit, keep := uint32(rate*(1<<32)), float32(1/(1-rate))
 		for i := 0; i < len(mask); i += 2 {
 			word := r.Uint64()

@@ -145,7 +145,7 @@ func formula(o Optimizer, w, g float64) float64 {
 
 // loss is the mean cross-entropy, from its definition, in float64 over the model's outputs.
 func loss(t *testing.T, g *graph.Graph, info *graph.Info, params map[string]bundle.Params, d *dataset.Data) float64 {
-	out, err := Predict(context.Background(), session(t), &bundle.Model{Graph: g, Info: info, Params: params}, d.Features, d.Rows)
+	out, err := Predict(context.Background(), session(t), &bundle.Model{Graph: g, Info: info, Params: params}, d)
 	if err != nil {
 		t.Fatal(err)
 	}

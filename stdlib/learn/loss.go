@@ -130,7 +130,7 @@ func rightClass(out *Node, y target) *Node {
 func (l Loss) Fit(name, layer string, out []int) error {
 	n := graph.Size(out)
 	switch {
-	case l.Classes && (len(out) != 1 || n < 2):
+	case l.Classes && (len(out) > 2 || out[len(out)-1] < 2):
 		return misfit("loss", "%s needs one output for each class, at least 2, but %q gives %s", name, layer, graph.ShapeText(out))
 	case !l.Classes && n != 1:
 		return misfit("loss", "%s needs one output, but %q gives %s. End the model with a dense layer of 1 unit, or use cross_entropy", name, layer, graph.ShapeText(out))
@@ -139,8 +139,16 @@ func (l Loss) Fit(name, layer string, out []int) error {
 }
 
 // fitData holds the loss against the labels.
-func (l Loss) fitData(name string, d *dataset.Data, outputs int) error {
+func (l Loss) fitData(name string, d *dataset.Data, out []int) error {
+	outputs := out[len(out)-1]
+	tags := d.Of != nil && d.Of.Label != nil && d.Of.Label.Kind == "tags"
 	switch {
+	case tags && len(d.Of.Sequences) == 0:
+		return misfit("data", "the label %q tags the words of %q, which are text: make tokens of them first", d.Of.Label.Name, d.Of.Label.Of)
+	case tags && (!l.Classes || len(out) != 2):
+		return misfit("data", "the label %q tags each token, and the model gives %s: a loss over classes and a model that ends with a dense layer over the sequence fit that", d.Of.Label.Name, graph.ShapeText(out))
+	case l.Classes && len(out) == 2 && !tags:
+		return misfit("data", "the model gives classes for each position, %s, and the dataset has one label a row: add a layer \"sequence_pool\" (or \"flatten\") before the last", graph.ShapeText(out))
 	case d.Classes == nil && d.Numbers == nil:
 		return misfit("data", "the dataset has no label: set label in its block")
 	case l.Classes && d.Classes == nil:

@@ -25,6 +25,7 @@ type Program struct {
 	config  Config // what is compiled in; the trainer's has the rest
 	loss    Loss
 	slots   []slot
+	tags    bool   // there is a label for each position of a sequence
 	masked  []bool // by slot: weights that are zero stay so
 	drops   []*graph.Layer
 	group   int  // steps in one call
@@ -60,6 +61,7 @@ func NewProgram(s *mlx.Session, g *graph.Graph, info *graph.Info, c *Config, mas
 	if err := p.loss.Fit(c.Loss, g.Outputs[0], info.Shapes[g.Outputs[0]]); err != nil {
 		return nil, err
 	}
+	p.tags = p.loss.Classes && len(info.Shapes[g.Outputs[0]]) == 2
 	for _, sl := range p.slots {
 		p.masked = append(p.masked, sl.moment == "" && sl.trained && masked[sl.layer+"/"+sl.param])
 	}
@@ -69,9 +71,11 @@ func NewProgram(s *mlx.Session, g *graph.Graph, info *graph.Info, c *Config, mas
 		}
 	}
 	p.group = 1
-	if s.Name != mlx.Go && c.parts() == 1 && 3*float64(info.FLOPs)*float64(c.Batch) < smallStep {
+	if s.Name != mlx.Go && c.parts() == 1 && len(g.Sequences()) == 0 && 3*float64(info.FLOPs)*float64(c.Batch) < smallStep {
 		p.group = groupSize // the Go backend has nothing to gain: a call costs it some microseconds
 	}
+	// Batches of sequences differ in length: each mixture of lengths would be a computation of its own.
+	//
 	// The Go backend computes the norm in passes of its own, which only steps that are looked at are to pay for; others fuse
 	// it, and a second program would cost them more.
 	p.measure = s.Name != mlx.Go || c.ClipNorm > 0 || p.half()
@@ -161,10 +165,11 @@ const noStep = 1 << 24
 
 // feed is the input of a step, or of a part of one.
 type feed struct {
-	x, weight *Node // weight is nil where all rows weigh the same
-	y         target
-	scalars   *Node
-	masks     map[string]*Node
+	x       []*Node // by input of the graph
+	y       target
+	weight  *Node // nil where all rows weigh the same
+	scalars *Node
+	masks   map[string]*Node
 }
 
 // window is what is collected over steps.
@@ -186,12 +191,23 @@ func (r *reader) next() *Node {
 	return n
 }
 
+func (r *reader) inputs(p *Program) []*Node {
+	var x []*Node
+	for range p.graph.Inputs {
+		x = append(x, r.next())
+	}
+	return x
+}
+
+// weighed reports whether a feed has weights.
+func (p *Program) weighed() bool { return p.config.weights != nil || p.tags }
+
 func (r *reader) feed(p *Program) *feed {
-	f := &feed{x: r.next(), y: target{label: r.next()}, masks: map[string]*Node{}}
+	f := &feed{x: r.inputs(p), y: target{label: r.next()}, masks: map[string]*Node{}}
 	if p.config.mixesClasses() {
 		f.y.partner, f.y.share = r.next(), r.next()
 	}
-	if p.config.weights != nil {
+	if p.weighed() {
 		f.weight = r.next()
 	}
 	for _, l := range p.drops {
@@ -319,8 +335,12 @@ func (p *Program) trained(state []*Node) []*Node {
 	return out
 }
 
-// measureLoss sums loss and right predictions over rows.
+// measureLoss sums loss and right predictions over rows; of tags over positions, and those without a label, whose number is below 0,
+// are never right and weigh nothing.
 func (p *Program) measureLoss(out *Node, y target, weight *Node) (loss, right *Node) {
+	if p.tags {
+		out = Reshape(out, -1, out.Shape().Dimensions[2])
+	}
 	each := p.loss.each(&p.config, out, y)
 	if weight != nil {
 		each = Mul(each, weight)
@@ -347,9 +367,15 @@ func (p *Program) forward(f *feed, state []*Node) (*lower.Lowering, *Node) {
 			fwd.Frozen[sl.layer] = true
 		}
 	}
-	x := p.round(f.x)
-	if p.config.Remat > 0 {
-		x = x.Checkpoint()
+	inputs := p.named(f.x)
+	for name, x := range inputs {
+		if x.DType().IsInt() {
+			continue
+		}
+		if x = p.round(x); p.config.Remat > 0 {
+			x = x.Checkpoint()
+		}
+		inputs[name] = x
 	}
 	done := 0
 	fwd.Each = func(_ *graph.Layer, y *Node) *Node {
@@ -359,11 +385,20 @@ func (p *Program) forward(f *feed, state []*Node) (*lower.Lowering, *Node) {
 		}
 		return y
 	}
-	out := fwd.Forward(map[string]*Node{p.graph.Inputs[0].Name: x})[0]
+	out := fwd.Forward(inputs)[0]
 	if p.config.Remat > 0 {
 		out = out.StopCheckpoint()
 	}
 	return fwd, out
+}
+
+// named are the inputs of the graph by name.
+func (p *Program) named(x []*Node) map[string]*Node {
+	inputs := map[string]*Node{}
+	for i, in := range p.graph.Inputs {
+		inputs[in.Name] = x[i]
+	}
+	return inputs
 }
 
 // rounded is a parameter as layers see it: weights and biases in their precision, scales and statistics of norms in float32.
@@ -390,9 +425,9 @@ func (p *Program) round(x *Node) *Node {
 // and right predictions out. It computes in float32, as the model will.
 func (p *Program) buildEval(args []*Node) []*Node {
 	r := &reader{args}
-	x, y := r.next(), target{label: r.next()}
+	x, y := r.inputs(p), target{label: r.next()}
 	var weight *Node
-	if p.config.weights != nil {
+	if p.weighed() {
 		weight = r.next()
 	}
 	fwd := &lower.Lowering{Graph: p.graph, Params: lower.Values{}}
@@ -405,7 +440,7 @@ func (p *Program) buildEval(args []*Node) []*Node {
 		}
 		fwd.Params[sl.layer][sl.param] = r.next()
 	}
-	out := fwd.Forward(map[string]*Node{p.graph.Inputs[0].Name: x})[0]
+	out := fwd.Forward(p.named(x))[0]
 	loss, right := p.measureLoss(out, y, weight)
 	return []*Node{loss, right}
 }

@@ -20,6 +20,7 @@ type Trainer struct {
 	*Program
 	config Config
 	data   *dataset.Data
+	source *source
 	change *augment.Augmenter // of rows that are trained on; nil without
 	values []*tensors.Tensor  // by slot
 	keep   []any              // masks of weights that stay zero, of the slots that are masked
@@ -81,8 +82,11 @@ func NewTrainer(s *mlx.Session, g *graph.Graph, info *graph.Info, config Config,
 	if err := t.check(); err != nil {
 		return nil, err
 	}
-	if t.change, err = config.augmenter(g.Inputs[0]); err != nil {
+	if t.change, err = config.augmenter(g); err != nil {
 		return nil, err
+	}
+	if t.change != nil && data.Features == nil {
+		return nil, misfit("augment", "augment changes numbers, and the dataset gives tokens. Leave augment out")
 	}
 	for i, sl := range t.slots {
 		v, err := sl.load(state)
@@ -111,14 +115,14 @@ func (t *Trainer) Reschedule(c Config) bool {
 
 // check holds the configuration against the data.
 func (t *Trainer) check() error {
-	in := t.graph.Inputs[0]
-	if len(t.graph.Inputs) != 1 || graph.Size(in.Shape) != t.data.Width {
-		return misfit("data", "the model's input %q has shape %s, and the dataset gives %d numbers a row. Change the shape of the input, or what the dataset makes of a row", in.Name, graph.ShapeText(in.Shape), t.data.Width)
+	var err error
+	if t.source, err = newSource(t.graph, t.data); err != nil {
+		return err
 	}
 	if t.data.Rows < t.config.Batch {
 		return misfit("batch", "batch = %d is larger than the data set: its train split has %d rows. Take a batch of at most that many", t.config.Batch, t.data.Rows)
 	}
-	if err := t.loss.fitData(t.config.Loss, t.data, graph.Size(t.info.Shapes[t.graph.Outputs[0]])); err != nil {
+	if err := t.loss.fitData(t.config.Loss, t.data, t.info.Shapes[t.graph.Outputs[0]]); err != nil {
 		return err
 	}
 	return t.config.Schedule.check(t.config.stepsOf(t.data.Rows))
@@ -490,7 +494,10 @@ func (t *Trainer) Evaluate(ctx context.Context, d *dataset.Data, averaged bool) 
 	if d.Rows == 0 {
 		return t.means(0, 0, 0, 0), nil
 	}
-	if err := t.loss.fitData(t.config.Loss, d, graph.Size(t.info.Shapes[t.graph.Outputs[0]])); err != nil {
+	if err := t.loss.fitData(t.config.Loss, d, t.info.Shapes[t.graph.Outputs[0]]); err != nil {
+		return Metrics{}, fmt.Errorf("valid split: %w", err)
+	}
+	if err := t.source.whole(d); err != nil {
 		return Metrics{}, fmt.Errorf("valid split: %w", err)
 	}
 	kept := t.keptBy()
@@ -504,23 +511,19 @@ func (t *Trainer) Evaluate(ctx context.Context, d *dataset.Data, averaged bool) 
 		}
 	}
 	var loss, right, weight float64
-	for at, step := 0, chunk(t.info); at < d.Rows; at += step {
+	counted := 0
+	for _, rows := range chunks(t.source, t.info, d) {
 		if err := ctx.Err(); err != nil {
 			return Metrics{}, err
 		}
-		rows := make([]int, min(step, d.Rows-at))
-		for i := range rows {
-			rows[i] = at + i
-		}
-		args := []any{t.features(gather(d, rows)), t.labels(d, rows)}
-		weight += float64(len(rows))
-		if w := t.rowWeights(d, rows); w != nil {
+		lengths := t.source.lengths(d, rows)
+		args := part{x: t.source.tensors(t.Program, d, rows, lengths), y: t.labels(d, rows, lengths)}.args()
+		w, n, sum := t.weights(d, rows, lengths)
+		if w != nil {
 			args = append(args, mlx.Tensor(w, len(w)))
-			weight -= float64(len(rows))
-			for _, v := range w {
-				weight += float64(v)
-			}
 		}
+		counted += n
+		weight += sum
 		err := mlx.Try(func() error {
 			out, err := t.eval.Call(append(args, params...)...)
 			if err != nil {
@@ -534,5 +537,5 @@ func (t *Trainer) Evaluate(ctx context.Context, d *dataset.Data, averaged bool) 
 			return Metrics{}, err
 		}
 	}
-	return t.means(loss, weight, right, float64(d.Rows)), nil
+	return t.means(loss, weight, right, float64(counted)), nil
 }

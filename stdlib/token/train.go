@@ -163,7 +163,7 @@ func (o *TrainOptions) newByteLevel(v vocab, merges [][2]string, special []strin
 		c.PostProcessor = fmt.Appendf(nil, `{"type":"RobertaProcessing","sep":["</s>",%d],"cls":["<s>",%d],"trim_offsets":true,"add_prefix_space":false}`, eos, bos)
 		r[Cls], r[Sep] = "<s>", "</s>"
 	case "gpt2":
-		end := fmt.Sprintf(`{"SpecialToken":{"id":"</s>","type_id":0}}`)
+		end := `{"SpecialToken":{"id":"</s>","type_id":0}}`
 		c.PostProcessor = fmt.Appendf(nil, `{"type":"Sequence","processors":[%s,{"type":"TemplateProcessing","single":[{"Sequence":{"id":"A","type_id":0}},%s],"pair":[{"Sequence":{"id":"A","type_id":0}},%s,{"Sequence":{"id":"B","type_id":1}},%s],"special_tokens":{"</s>":{"id":"</s>","ids":[%d],"tokens":["</s>"]}}}]}`, bytes, end, end, end, eos)
 	default:
 		c.PostProcessor = []byte(bytes)

@@ -60,6 +60,9 @@ func (t *Tokenizer) Files() map[string][]byte {
 	if t.MaxLength > 0 {
 		config.field("model_max_length", t.MaxLength)
 	}
+	if t.typed() {
+		config.field("model_input_names", []string{"input_ids", "token_type_ids", "attention_mask"})
+	}
 	config.field("clean_up_tokenization_spaces", false)
 	out := map[string][]byte{jsonFile: t.JSON(), configFile: append(config.close(), '\n'), specialsFile: append(specials.close(), '\n')}
 	switch m := t.model.(type) {
@@ -81,6 +84,16 @@ func (t *Tokenizer) Files() map[string][]byte {
 		}
 	}
 	return out
+}
+
+// typed reports whether the tokenizer numbers the texts of a pair differently.
+func (t *Tokenizer) typed() bool {
+	for _, s := range t.pair {
+		if s.typ > 0 && len(t.pair) > 2 {
+			return true
+		}
+	}
+	return false
 }
 
 // lines reports whether tokens can be a file with a token a line.

@@ -93,6 +93,7 @@ type Split struct {
 
 // Data is one split in memory.
 type Data struct {
+	Of       *Manifest // what it is a split of; nil of what was not read
 	Rows     int
 	Features []float32             // [rows, width], of the only input
 	Stream   func(io.Writer) error // writes the features instead, as they are stored, for what should not be in memory

@@ -45,6 +45,7 @@ func TestRoundTrip(t *testing.T) {
 		t.Fatalf("%+v, %v", got, err)
 	}
 	for name, want := range splits {
+		want.Of = got
 		if d, err := Read(dir, got, name); err != nil || !reflect.DeepEqual(d, want) {
 			t.Errorf("%s: %+v, %v", name, d, err)
 		}
@@ -62,6 +63,7 @@ func TestNumbersAndAll(t *testing.T) {
 	m := &Manifest{Inputs: []Input{{Name: "x", Shape: []int{1}}}, Label: &Label{Name: "y", Kind: "number"}, Splits: []Split{{All, 2}}}
 	want := &Data{Rows: 2, Width: 1, Features: []float32{1, 2}, Numbers: []float32{0.5, -1}, Source: []int64{0, 1}}
 	dir := write(t, m, map[string]*Data{All: want})
+	want.Of = m
 	for _, split := range []string{"train", "valid", "test", All} {
 		if d, err := Read(dir, m, split); err != nil || !reflect.DeepEqual(d, want) || !m.Has(split) {
 			t.Errorf("%s: %+v, %v", split, d, err)

@@ -277,7 +277,7 @@ func (m *Manifest) data(rows int, ts []safetensors.Tensor) (*Data, error) {
 	for _, t := range ts {
 		raw[t.Name] = t.Data
 	}
-	d := &Data{Rows: rows, Source: safetensors.View[int64](raw[rowName])}
+	d := &Data{Of: m, Rows: rows, Source: safetensors.View[int64](raw[rowName])}
 	for i := range m.Sequences {
 		s := &m.Sequences[i]
 		t, err := m.readTokens(s, rows, raw)

@@ -39,6 +39,7 @@ func TestSequences(t *testing.T) {
 		t.Fatalf("%+v, %v", got, err)
 	}
 	d, err := Read(dir, got, "train")
+	splits["train"].Of = got
 	if err != nil || !reflect.DeepEqual(d, splits["train"]) {
 		t.Fatalf("%+v, %v", d, err)
 	}

@@ -34,6 +34,14 @@ type Report struct {
 	Metrics   map[string]float64 `json:"metrics"`
 	PerClass  []metric.Class     `json:"per_class,omitempty"`
 	Confusion [][]int            `json:"confusion,omitempty"` // [actual][predicted]
+	Slices    []Slice            `json:"slices,omitempty"`
+}
+
+// Slice is the measures of the rows that have one value in a column. Metrics is nil where there are too few of them.
+type Slice struct {
+	Value   string             `json:"value"`
+	Rows    int                `json:"rows"`
+	Metrics map[string]float64 `json:"metrics,omitempty"`
 }
 
 // Verdict is what a gate decided: that Value is at least (min) or at most (max) Limit, or not.

@@ -407,8 +407,8 @@ func Cut(n1, n2, room int, truncation string) (int, int) {
 	case truncation == "only_second":
 		return n1, max(n2-over, min(n2, 1))
 	}
-	short, long := min(n1, n2), max(n1, n2)
-	long = max(short, room-short)
+	short := min(n1, n2)
+	long := max(short, room-short)
 	if short+long > room {
 		short = room / 2
 		long = room - short

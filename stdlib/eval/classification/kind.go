@@ -18,6 +18,9 @@ import (
 var Kind = eval.Kind("classification", Schema, []string{"accuracy", "macro_f1", "log_loss", "ece", "precision", "recall", "f1", "auc"}, measure)
 
 func measure(r *report.Report, out []float32, d *dataset.Data, label *dataset.Label) ([]safetensors.Tensor, error) {
+	if label.Kind == "tags" {
+		return nil, fmt.Errorf("the label %q is one for each token; classification needs one for each row (use eval tagging)", label.Name)
+	}
 	if label.Kind != "class" {
 		return nil, fmt.Errorf("the label %q is a number; classification needs classes (use eval regression)", label.Name)
 	}

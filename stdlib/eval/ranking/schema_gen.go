@@ -11,6 +11,10 @@ var Schema = &schema.Kind{Family: "eval", Type: "ranking", Version: 1, Doc: "Mea
 	{Name: "split", Default: "test", Type: &schema.Type{Op: schema.String, Doc: "Part of the data to measure on.", Enum: []any{"train", "valid", "test"}}},
 	{Name: "query", Type: &schema.Type{Op: schema.String, Doc: "Column of text that is equal in rows of one query; absent of models that give vectors."}},
 	{Name: "k", Type: &schema.Type{Op: schema.List, Doc: "How many candidates are looked at; 1, 5 and 10 when absent.", MinItems: 1, Elem: &schema.Type{Op: schema.Int, Min: &schema.Bound{Value: 1, Exclusive: false}}}},
+	{Name: "slice", Type: &schema.Type{Op: schema.Struct, Doc: "Measures the rows of each value of a column apart, too. lowest_METRIC and highest_METRIC are those of the slices.", Fields: []schema.Field{
+		{Name: "column", Required: true, Type: &schema.Type{Op: schema.String, Doc: "Column of text."}},
+		{Name: "min_rows", Default: int64(10), Type: &schema.Type{Op: schema.Int, Doc: "Slices of fewer rows are not measured.", Min: &schema.Bound{Value: 1, Exclusive: false}}},
+	}}},
 	{Name: "gate", Type: &schema.Type{Op: schema.List, Doc: "Conditions on the metrics. A gate \"METRIC_drop\" bounds how much METRIC falls from a baseline, \"METRIC_rise\" how much it rises.", Labels: []string{"metric"}, Elem: &schema.Type{Op: schema.Struct, Fields: []schema.Field{
 		{Name: "metric", Required: true, Type: &schema.Type{Op: schema.String}},
 		{Name: "min", Type: &schema.Type{Op: schema.Number}},

@@ -73,6 +73,7 @@ func Cases() []Case {
 	cs.others()
 	cs.stored()
 	cs.networks()
+	cs.sequences()
 	return cs
 }
 

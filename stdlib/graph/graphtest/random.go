@@ -28,10 +28,12 @@ func Random(r *rand.Rand, n int) *graph.Graph {
 			}
 			from[i] = g.Layers[at].Name
 		}
-		if graph.Ops[l.Op].MaxInputs == 1 {
-			from = from[:1]
+		l.Inputs = inputs(r, g, &l, from)
+		for _, in := range sequenceInputs(shape[0], 0)[1:] {
+			if slices.Contains(l.Inputs, in.Name) && !slices.ContainsFunc(next.Inputs, func(o graph.Input) bool { return o.Name == in.Name }) {
+				next.Inputs = append(next.Inputs, in)
+			}
 		}
-		l.Inputs = from
 		next.Layers = append(next.Layers, l)
 		next.Outputs = unread(next)
 		if info, err := graph.Infer(next); err == nil && graph.Size(info.Shapes[l.Name]) <= 2000 && info.Parameters <= 50000 {
@@ -39,6 +41,32 @@ func Random(r *rand.Rand, n int) *graph.Graph {
 		}
 	}
 	return g
+}
+
+// inputs are those of a layer that are drawn from others: as many as it takes, and where it takes whole numbers or a mask, an input
+// of these.
+func inputs(r *rand.Rand, g *graph.Graph, l *graph.Layer, from []string) []string {
+	op := graph.Ops[l.Op]
+	switch {
+	case op.Whole:
+		return []string{"ids"}
+	case l.Op == "attention":
+		from = []string{from[0], from[0], from[0]}
+	case op.MaxInputs == 1 || op.Steps == 1:
+		from = from[:1]
+	}
+	if op.Steps > 0 && r.IntN(2) == 0 {
+		from = append(from, map[bool]string{true: "types", false: "mask"}[l.Op == "type_embedding"])
+	}
+	if l.Op == "tied_dense" { // of any embedding, from what fits it
+		for _, e := range g.Layers {
+			if e.Op == "embedding" {
+				l.Attrs["embedding"] = e.Name
+				from = []string{e.Name}
+			}
+		}
+	}
+	return from
 }
 
 func unread(g *graph.Graph) []string {
@@ -92,7 +120,21 @@ func draw(r *rand.Rand, name string) graph.Layer {
 		case "use_bias":
 			set(key, r.IntN(2) == 0)
 		case "mode":
-			set(key, graph.UpsampleModes[r.IntN(2)])
+			modes := graph.UpsampleModes
+			if op == "sequence_pool" {
+				modes = graph.PoolModes
+			}
+			set(key, modes[r.IntN(len(modes))])
+		case "vocabulary", "positions":
+			set(key, 8+r.IntN(4))
+		case "types":
+			set(key, 2)
+		case "heads":
+			set(key, 1+r.IntN(2))
+		case "causal", "rotary", "bidirectional":
+			set(key, r.IntN(2) == 0)
+		case "returns":
+			set(key, graph.Returns[r.IntN(2)])
 		case "shape":
 			set(key, [][]int{{-1}, {-1, 2}, {2, -1, 3}, {1, 1, -1}, {4, -1}}[r.IntN(5)])
 		}

@@ -2,6 +2,7 @@ package mlx
 
 import (
 	"math"
+	"math/rand/v2"
 	"testing"
 
 	"mbuild.dev/mbuild/executor/mlx"
@@ -90,7 +91,7 @@ func fill(t testing.TB, name string, rows int, g *graph.Graph) sample {
 	if err != nil {
 		t.Fatalf("%s: %v", name, err)
 	}
-	s := sample{name: name, model: &bundle.Model{Graph: g, Info: info, Params: map[string]bundle.Params{}}, rows: rows, inputs: map[string][]float32{}}
+	s := sample{name: name, model: &bundle.Model{Graph: g, Info: info, Params: map[string]bundle.Params{}}, rows: rows}
 	r := mlx.NewRandom(5, name)
 	for _, l := range g.Layers {
 		for _, p := range info.Layers[l.Name].Params {
@@ -100,11 +101,7 @@ func fill(t testing.TB, name string, rows int, g *graph.Graph) sample {
 			s.model.Params[l.Name][p.Name] = random(t, r, p)
 		}
 	}
-	for _, in := range g.Inputs {
-		for range rows * graph.Size(in.Shape) {
-			s.inputs[in.Name] = append(s.inputs[in.Name], float32(r.Normal()))
-		}
-	}
+	s.inputs = graphtest.Values(rand.New(rand.NewPCG(uint64(len(name)), 11)), g, rows, r.Normal)
 	return s
 }
 

@@ -37,14 +37,15 @@ type Lowering struct {
 	// Each, if any, is called with the output of each layer and may put another node in its place.
 	Each func(layer *graph.Layer, y *Node) *Node
 
-	nodes map[string]*Node
-	late  map[string]string // what layers apply instead of their activation: those that are put off, and max_pools after them
+	nodes  map[string]*Node
+	shared map[string]*Node  // masks, and what is made of them, that layers have in common
+	late   map[string]string // what layers apply instead of their activation: those that are put off, and max_pools after them
 }
 
-// Forward lowers the graph over its inputs ([batch, shape...] float32 by name) and returns its outputs in order. It panics
+// Forward lowers the graph over its inputs ([batch, shape...] of the graph's types, by name) and returns its outputs in order. It panics
 // with an error, as GoMLX does, when something does not fit; graphs that graph.Infer accepts do.
 func (l *Lowering) Forward(inputs map[string]*Node) []*Node {
-	l.nodes = map[string]*Node{}
+	l.nodes, l.shared = map[string]*Node{}, map[string]*Node{}
 	l.Stats = Values{}
 	l.late = putOff(l.Graph)
 	for _, in := range l.Graph.Inputs {
@@ -130,6 +131,30 @@ func (l *Lowering) layer(layer *graph.Layer) *Node {
 			all[i] = l.nodes[in]
 		}
 		return Concatenate(all, -1)
+	case "embedding":
+		return l.embedding(layer, x)
+	case "position_embedding":
+		return l.positions(layer, x)
+	case "type_embedding":
+		return l.types(layer, x)
+	case "tied_dense":
+		return l.tied(layer, x)
+	case "padding_mask":
+		return ConvertDType(NotEqual(x, Scalar(x.Graph(), x.DType(), layer.Int("pad"))), dtypes.Float32)
+	case "attention":
+		return l.attention(layer)
+	case "lstm", "gru":
+		return l.recurrent(layer, x)
+	case "sequence_pool":
+		return l.sequencePool(layer, x)
+	case "l2_normalize":
+		return l2Normalize(x)
+	case "dot":
+		y := ReduceAndKeep(Mul(x, l.nodes[layer.Inputs[1]]), ReduceSum, x.Rank()-1)
+		if s := layer.Float("scale", 1); s != 1 {
+			y = MulScalar(y, s)
+		}
+		return y
 	}
 	panic(fmt.Errorf("layer %q: no GoMLX lowering of op %q", layer.Name, layer.Op))
 }

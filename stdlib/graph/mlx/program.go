@@ -73,17 +73,47 @@ func (p *Program) build(args []*Node) []*Node {
 	return fwd.Forward(inputs)
 }
 
+// Input makes the tensor of an input from the values of some rows: of its type, whole numbers as they are.
+func Input(in *graph.Input, x []float32, rows int) *tensors.Tensor {
+	shape := append([]int{rows}, in.Shape...)
+	switch in.DType {
+	case graph.I32:
+		return tensors.FromFlatDataAndDimensions(whole[int32](x), shape...)
+	case graph.I64:
+		return tensors.FromFlatDataAndDimensions(whole[int64](x), shape...)
+	}
+	return mlx.Tensor(x, shape...)
+}
+
+func whole[T int32 | int64](x []float32) []T {
+	y := make([]T, len(x))
+	for i, v := range x {
+		y[i] = T(v)
+	}
+	return y
+}
+
 // Forward computes the model over rows examples; inputs are [rows, shape...] by name. It returns the outputs in the order of
 // the graph, each [rows, shape...]. A dynamically quantised layer takes one scale for all rows, so its results depend on what
 // is computed together.
 func (p *Program) Forward(rows int, inputs map[string][]float32) ([][]float32, error) {
-	args := make([]any, 0, len(inputs)+len(p.params))
+	var args []*tensors.Tensor
 	for _, in := range p.model.Graph.Inputs {
 		x := inputs[in.Name]
 		if rows < 1 || len(x) != rows*graph.Size(in.Shape) {
 			return nil, fmt.Errorf("input %q needs %d rows of %v, but has %d numbers", in.Name, max(rows, 1), in.Shape, len(x))
 		}
-		args = append(args, mlx.Tensor(x, append([]int{rows}, in.Shape...)...))
+		args = append(args, Input(&in, x, rows))
+	}
+	return p.Run(args)
+}
+
+// Run computes the model over tensors, in the order of the graph's inputs, which it gives back. Sequences may be shorter than the
+// graph says, where graph.AtLengths accepts that.
+func (p *Program) Run(inputs []*tensors.Tensor) ([][]float32, error) {
+	args := make([]any, 0, len(inputs)+len(p.params))
+	for _, in := range inputs {
+		args = append(args, in)
 	}
 	args = append(args, p.params...)
 	var out [][]float32
@@ -100,8 +130,8 @@ func (p *Program) Forward(rows int, inputs map[string][]float32) ([][]float32, e
 			out = append(out, v)
 			r.MustFinalizeAll()
 		}
-		for _, a := range args[:len(p.model.Graph.Inputs)] {
-			a.(*tensors.Tensor).MustFinalizeAll()
+		for _, in := range inputs {
+			in.MustFinalizeAll()
 		}
 		return nil
 	})

@@ -56,7 +56,10 @@ type value struct {
 // values computes every output with the shapes that the backend says it has.
 func values(t *testing.T, s sample) []value {
 	t.Helper()
-	args := []any{mlx.Tensor(s.inputs["x"], append([]int{s.rows}, s.model.Graph.Inputs[0].Shape...)...)}
+	var args []any
+	for _, in := range s.model.Graph.Inputs {
+		args = append(args, Input(&in, s.inputs[in.Name], s.rows))
+	}
 	var names []weight
 	for _, layer := range slices.Sorted(maps.Keys(s.model.Params)) {
 		for param, p := range s.model.Params[layer] {
@@ -70,9 +73,13 @@ func values(t *testing.T, s sample) []value {
 			if l.Params[n.layer] == nil {
 				l.Params[n.layer] = map[string]*Node{}
 			}
-			l.Params[n.layer][n.param] = args[i+1]
+			l.Params[n.layer][n.param] = args[len(s.model.Graph.Inputs)+i]
 		}
-		return l.Forward(map[string]*Node{"x": args[0]})
+		inputs := map[string]*Node{}
+		for i, in := range s.model.Graph.Inputs {
+			inputs[in.Name] = args[i]
+		}
+		return l.Forward(inputs)
 	}, args...)
 	if err != nil {
 		t.Fatalf("%s: %v", s.name, err)

@@ -1,11 +1,12 @@
 package mlx
 
 import (
-	"maps"
 	"math"
 	"slices"
+	"strings"
 	"testing"
 
+	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
 
 	"mbuild.dev/mbuild/executor/mlx"
@@ -20,11 +21,18 @@ type scene struct {
 	trainable []weight
 	others    []weight
 	mask      map[string][]float32 // by dropout layer
+	drops     []string             // these layers
+	floats    []string             // inputs that have a gradient
 	compiled  map[bool]*Exec       // with gradients, and without
 }
 
 func newScene(s sample, session *mlx.Session) *scene {
 	c := &scene{sample: s, session: session, mask: map[string][]float32{}, compiled: map[bool]*Exec{}}
+	for _, in := range s.model.Graph.Inputs {
+		if in.DType == graph.F32 {
+			c.floats = append(c.floats, in.Name)
+		}
+	}
 	for _, l := range s.model.Graph.Layers {
 		for _, p := range s.model.Info.Layers[l.Name].Params {
 			if p.Trainable {
@@ -34,6 +42,7 @@ func newScene(s sample, session *mlx.Session) *scene {
 			}
 		}
 		if l.Op == "dropout" {
+			c.drops = append(c.drops, l.Name)
 			r := mlx.NewRandom(1, "mask")
 			for range s.rows * graph.Size(s.model.Info.Shapes[l.Name]) {
 				c.mask[l.Name] = append(c.mask[l.Name], float32(r.Below(2)*2))
@@ -46,33 +55,43 @@ func newScene(s sample, session *mlx.Session) *scene {
 // weights are all parameters, the trainable ones first.
 func (c *scene) weights() []weight { return slices.Concat(c.trainable, c.others) }
 
-// build makes the computation of the loss, its gradients by trainable parameter and then by input x where they are asked for, and
-// the new running statistics.
+// build makes the computation of the loss, its gradients by trainable parameter and then by input of floats where they are asked
+// for, and the new running statistics.
 func (c *scene) build(gradients bool) func([]*Node) []*Node {
+	g := c.model.Graph
 	return func(args []*Node) []*Node {
-		l := &Lowering{Graph: c.model.Graph, Params: Values{}, Train: true, Masks: map[string]*Node{}}
-		for i, name := range slices.Sorted(maps.Keys(c.mask)) {
-			l.Masks[name] = args[1+i]
+		l := &Lowering{Graph: g, Params: Values{}, Train: true, Masks: map[string]*Node{}}
+		inputs := map[string]*Node{}
+		for i, in := range g.Inputs {
+			inputs[in.Name] = args[i]
+		}
+		for i, name := range c.drops {
+			l.Masks[name] = args[len(g.Inputs)+i]
 		}
 		wrt := []*Node{}
 		for i, w := range c.weights() {
 			if l.Params[w.layer] == nil {
 				l.Params[w.layer] = map[string]*Node{}
 			}
-			n := args[1+len(c.mask)+i]
+			n := args[len(g.Inputs)+len(c.drops)+i]
 			l.Params[w.layer][w.param] = n
 			if i < len(c.trainable) {
 				wrt = append(wrt, n)
 			}
 		}
-		loss := ScalarZero(args[0].Graph(), args[0].DType())
-		for _, y := range l.Forward(map[string]*Node{"x": args[0]}) {
+		loss := ScalarZero(args[0].Graph(), dtypes.Float32)
+		for _, y := range l.Forward(inputs) {
 			weights := MulScalar(Sin(IotaFull(y.Graph(), y.Shape())), 0.5)
 			loss = Add(loss, ReduceAllSum(Mul(y, AddScalar(weights, 0.75))))
 		}
 		res := []*Node{loss}
 		if gradients {
-			res = append(res, Gradient(loss, append(wrt, args[0])...)...)
+			for _, name := range c.floats {
+				wrt = append(wrt, inputs[name])
+			}
+			if len(wrt) > 0 {
+				res = append(res, Gradient(loss, wrt...)...)
+			}
 		}
 		for _, w := range c.others {
 			res = append(res, l.Stats[w.layer][w.param])
@@ -92,10 +111,13 @@ func (c *scene) run(t *testing.T, gradients bool) (loss float64, grads [][]float
 		}
 		c.compiled[gradients] = exec
 	}
-	rows := func(shape []int) []int { return append([]int{c.rows}, shape...) }
-	args := []any{mlx.Tensor(c.inputs["x"], rows(c.model.Graph.Inputs[0].Shape)...)}
-	for _, name := range slices.Sorted(maps.Keys(c.mask)) {
-		args = append(args, mlx.Tensor(c.mask[name], rows(c.model.Info.Shapes[name])...))
+	var args []any
+	for i := range c.model.Graph.Inputs {
+		in := &c.model.Graph.Inputs[i]
+		args = append(args, Input(in, c.inputs[in.Name], c.rows))
+	}
+	for _, name := range c.drops {
+		args = append(args, mlx.Tensor(c.mask[name], append([]int{c.rows}, c.model.Info.Shapes[name]...)...))
 	}
 	for _, w := range c.weights() {
 		p := c.model.Params[w.layer][w.param]
@@ -130,9 +152,9 @@ func (c *scene) close() {
 	}
 }
 
-// trains reports that a sample can be trained, and has one input.
+// trains reports that a sample can be trained.
 func trains(s sample) bool {
-	return len(s.inputs) == 1 && !slices.ContainsFunc(s.model.Graph.Layers, func(l graph.Layer) bool { return l.Quant != "" || l.Store != "" })
+	return !slices.ContainsFunc(s.model.Graph.Layers, func(l graph.Layer) bool { return l.Quant != "" || l.Store != "" })
 }
 
 // TestGradients compares the gradient of every op and activation with central differences, along a random direction of each
@@ -145,20 +167,27 @@ func TestGradients(t *testing.T) {
 		if !trains(s) {
 			continue
 		}
+		c := newScene(s, session(t))
+		if len(c.trainable)+len(c.floats) == 0 {
+			continue
+		}
 		tested++
 		// away from where relu and its like have no derivative
-		for i, v := range s.inputs["x"] {
-			if math.Abs(float64(v)) < 0.2 {
-				s.inputs["x"][i] = float32(math.Copysign(0.2, float64(v)))
+		for _, name := range c.floats {
+			for i, v := range s.inputs[name] {
+				if math.Abs(float64(v)) < 0.2 {
+					s.inputs[name][i] = float32(math.Copysign(0.2, float64(v)))
+				}
 			}
 		}
-		c := newScene(s, session(t))
 		_, grads, _ := c.run(t, true)
 		targets := [][]float32{}
 		for _, w := range c.trainable {
 			targets = append(targets, c.model.Params[w.layer][w.param].Float32s())
 		}
-		targets = append(targets, c.inputs["x"])
+		for _, name := range c.floats {
+			targets = append(targets, c.inputs[name])
+		}
 		for i, x := range targets {
 			r := mlx.NewRandom(9, "direction")
 			d := make([]float64, len(x))
@@ -185,7 +214,7 @@ func TestGradients(t *testing.T) {
 			if math.Abs(slope-want) > 1e-2*(math.Sqrt(size)+0.1) {
 				t.Errorf("%s, target %d of %d: slope %g by gradient, %g by differences (gradient of size %g)", c.name, i, len(targets), slope, want, math.Sqrt(size))
 			}
-			if size == 0 {
+			if size == 0 && !(strings.HasSuffix(c.name, "_of_one") && i == 1) { // one step of a recurrent layer takes no state
 				t.Errorf("%s, target %d: no gradient at all", c.name, i)
 			}
 		}

@@ -140,7 +140,7 @@ func finish(t testing.TB, r *rand.Rand, name string, g *graph.Graph, operators [
 	if err != nil {
 		t.Fatalf("%s: %v", name, err)
 	}
-	s := sample{name: name, model: &bundle.Model{Graph: g, Info: info, Params: map[string]bundle.Params{}}, rows: 7, inputs: map[string][]float32{}, operators: operators}
+	s := sample{name: name, model: &bundle.Model{Graph: g, Info: info, Params: map[string]bundle.Params{}}, rows: 7, operators: operators}
 	for _, l := range g.Layers {
 		for _, p := range info.Layers[l.Name].Params {
 			if s.model.Params[l.Name] == nil {
@@ -149,11 +149,7 @@ func finish(t testing.TB, r *rand.Rand, name string, g *graph.Graph, operators [
 			s.model.Params[l.Name][p.Name] = random(r, p)
 		}
 	}
-	for _, in := range g.Inputs {
-		for range s.rows * graph.Size(in.Shape) {
-			s.inputs[in.Name] = append(s.inputs[in.Name], float32(r.NormFloat64()))
-		}
-	}
+	s.inputs = graphtest.Values(r, g, s.rows, r.NormFloat64)
 	return s
 }
 

@@ -1,11 +1,11 @@
 // Package onnx lowers a model to an ONNX file: operator set 21, IR version 10, one graph with a batch dimension of any size,
-// called "batch".
+// called "batch". Sequences may be shorter than in the graph, where all layers can do with that: their dimension is called "sequence".
 //
 // Every layer becomes operators that ONNX Runtime executes natively, and its result a value that bears the layer's name; so
 // the inputs and outputs of the file are called as in the graph. Parameters are initializers LAYER/PARAMETER, as the model stores
 // them; 16-bit ones are cast to float32 where they are used, for computation is in float32.
 //
-//	dense             Gemm; MatMul without bias
+//	dense             Gemm; MatMul without bias; MatMul and Add over a sequence
 //	  dynamic_int8      DynamicQuantizeLinear (once for layers that share an input), MatMulInteger, Cast, Mul, Add
 //	  weight_only_int8  Cast and Mul of the weight, then as above
 //	conv1d, conv2d    Conv
@@ -25,6 +25,14 @@
 //	flatten, reshape  Flatten, Reshape
 //	add, concat       Sum, Concat
 //	multiply          Mul
+//	embedding         Gather
+//	position_embedding, type_embedding  Slice or Gather, Add
+//	tied_dense        MatMul with the Transpose of the embedding, Add
+//	padding_mask      Equal, Not, Cast
+//	attention         Reshape and Transpose, MatMul, Mul, Add of masks, Softmax, MatMul, Transpose and Reshape
+//	lstm, gru         LSTM, GRU between Transpose; a mask becomes lengths
+//	sequence_pool     Gather, ReduceSum, ReduceMean, ReduceMax
+//	l2_normalize, dot ReduceL2 and Div; Mul and ReduceSum
 //	scale and shift   Mul and Add
 //
 // ONNX has channels on the second axis, a graph on the last. Inputs and outputs are as in the graph; between them the file keeps
@@ -36,6 +44,7 @@
 package onnx
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"math"
@@ -69,7 +78,7 @@ func Export(m *bundle.Model, metadata map[string]string) ([]byte, error) {
 	if info.Bytes > maxFile-1<<20 {
 		return nil, fmt.Errorf("the weights are %d bytes; an ONNX file holds at most 2 GiB", info.Bytes)
 	}
-	e := &exporter{model: m, info: info, held: map[string]held{}, converted: map[string]string{}, quantized: map[string]bool{}}
+	e := &exporter{model: m, info: info, held: map[string]held{}, converted: map[string]string{}, shared: map[string]bool{}, quantized: map[string]bool{}}
 	for _, in := range m.Graph.Inputs {
 		e.input(in)
 	}
@@ -93,6 +102,7 @@ type exporter struct {
 	tensors   []message
 	held      map[string]held   // by input or layer
 	converted map[string]string // input or layer, "/", layout -> the value that has it
+	shared    map[string]bool   // values that layers have in common
 	quantized map[string]bool   // values that are quantised already
 }
 
@@ -106,13 +116,58 @@ func (e *exporter) graph() message {
 	for _, t := range e.tensors {
 		g = g.bytes(5, t)
 	}
+	names := e.dimensions()
 	for _, in := range e.model.Graph.Inputs {
-		g = g.bytes(11, valueInfo(in.Name, types[in.DType], in.Shape))
+		g = g.bytes(11, valueInfo(in.Name, types[in.DType], in.Shape, names[in.Name]))
 	}
 	for _, out := range e.model.Graph.Outputs {
-		g = g.bytes(12, valueInfo(out, types[e.info.DTypes[out]], e.info.Shapes[out]))
+		g = g.bytes(12, valueInfo(out, types[e.info.DTypes[out]], e.info.Shapes[out], names[out]))
 	}
 	return g
+}
+
+// dimensions names the dimensions of inputs and outputs that may have other sizes: those of sequences that may be shorter, "sequence"
+// or, where there are several, after the first input of each. The operators of no layer may know the length then.
+func (e *exporter) dimensions() map[string]map[int]string {
+	g := e.model.Graph
+	if slices.ContainsFunc(g.Layers, func(l graph.Layer) bool { return !free[l.Op] }) {
+		return nil
+	}
+	names := map[string]map[int]string{}
+	groups := g.Elastic()
+	for _, group := range groups {
+		name := "sequence"
+		if len(groups) > 1 {
+			name = group[0] + "_length"
+		}
+		lengths := map[string]int{}
+		for _, in := range group {
+			lengths[in] = e.info.Shapes[in][0] - 1
+		}
+		_, short, err := g.AtLengths(lengths)
+		if err != nil {
+			panic("onnx: " + err.Error()) // Elastic has tried it
+		}
+		for _, v := range append(slices.Clone(group), g.Outputs...) {
+			for axis, n := range e.info.Shapes[v] {
+				if short.Shapes[v][axis] == n {
+					continue
+				}
+				if names[v] == nil {
+					names[v] = map[int]string{}
+				}
+				names[v][axis] = name
+			}
+		}
+	}
+	return names
+}
+
+// free are the ops whose operators are the same for all lengths of a sequence.
+var free = map[string]bool{
+	"dense": true, "activation": true, "dropout": true, "layer_norm": true, "rms_norm": true, "add": true, "multiply": true, "concat": true,
+	"embedding": true, "position_embedding": true, "type_embedding": true, "tied_dense": true, "padding_mask": true, "attention": true,
+	"lstm": true, "gru": true, "sequence_pool": true, "l2_normalize": true, "dot": true,
 }
 
 // node adds an operator with one output and returns the output's name.
@@ -121,7 +176,7 @@ func (e *exporter) node(op, output string, inputs []string, attrs ...message) st
 	return output
 }
 
-// operator adds an operator, which bears the name of its first output.
+// operator adds an operator, which bears the name of its first output. An output of no name is left out.
 func (e *exporter) operator(op string, outputs, inputs []string, attrs ...message) {
 	m := message{}
 	for _, in := range inputs {
@@ -130,7 +185,7 @@ func (e *exporter) operator(op string, outputs, inputs []string, attrs ...messag
 	for _, out := range outputs {
 		m = m.text(2, out)
 	}
-	m = m.text(3, outputs[0]).text(4, op)
+	m = m.text(3, cmp.Or(outputs...)).text(4, op)
 	for _, a := range attrs {
 		m = m.bytes(5, a)
 	}

@@ -60,6 +60,26 @@ func (e *exporter) operators(l *graph.Layer, out string, on layout) error {
 		e.reshape(out, e.in(l.Inputs[0], last), e.info.Shapes[l.Name])
 	case "add", "multiply", "concat":
 		e.join(l, out, on)
+	case "embedding":
+		e.rows(l, out, e.held[l.Inputs[0]].value)
+	case "position_embedding":
+		e.positions(l, out)
+	case "type_embedding":
+		e.types(l, out)
+	case "tied_dense":
+		e.tied(l, out)
+	case "padding_mask":
+		e.paddingMask(l, out)
+	case "attention":
+		e.attention(l, out)
+	case "lstm", "gru":
+		e.recurrent(l, out)
+	case "sequence_pool":
+		e.sequencePool(l, out)
+	case "l2_normalize":
+		e.l2Normalize(l, out)
+	case "dot":
+		e.dot(l, out)
 	default:
 		return fmt.Errorf("layer %q: ONNX export does not know the op %q", l.Name, l.Op)
 	}
@@ -98,6 +118,10 @@ func channels(on layout) int64 {
 
 func (e *exporter) dense(l *graph.Layer) {
 	x := e.held[l.Inputs[0]].value // a vector, whose layout the weight follows
+	sequence := len(e.info.Shapes[l.Name]) > 1
+	if sequence {
+		x = e.in(l.Inputs[0], last)
+	}
 	bias, f := l.Flag("use_bias", true), l.Text("activation", "linear")
 	biased := l.Name // what x W + b is called: the last step has the layer's name
 	if f != "linear" {
@@ -108,6 +132,8 @@ func (e *exporter) dense(l *graph.Layer) {
 		e.node("Add", biased, []string{e.dynamicInt8(l, x, l.Name+"/product"), e.param(l, "bias")})
 	case l.Quant == graph.DynamicInt8:
 		e.dynamicInt8(l, x, biased)
+	case bias && sequence:
+		e.node("Add", biased, []string{e.node("MatMul", l.Name+"/product", []string{x, e.weight(l)}), e.param(l, "bias")})
 	case bias:
 		e.node("Gemm", biased, []string{x, e.weight(l), e.param(l, "bias")})
 	default:

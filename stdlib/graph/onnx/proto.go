@@ -71,11 +71,15 @@ func attr(name string, v any) message {
 	panic("onnx: attribute of unknown type")
 }
 
-// valueInfo is a ValueInfoProto of a tensor whose first dimension is the batch.
-func valueInfo(name string, elem int64, shape []int) message {
+// valueInfo is a ValueInfoProto of a tensor whose first dimension is the batch; names are those of the others that may have any size.
+func valueInfo(name string, elem int64, shape []int, names map[int]string) message {
 	dims := message{}.bytes(1, message{}.text(2, "batch"))
-	for _, d := range shape {
-		dims = dims.bytes(1, message{}.varint(1, int64(d)))
+	for axis, d := range shape {
+		if n := names[axis]; n != "" {
+			dims = dims.bytes(1, message{}.text(2, n))
+		} else {
+			dims = dims.bytes(1, message{}.varint(1, int64(d)))
+		}
 	}
 	typ := message{}.bytes(1, message{}.varint(1, elem).bytes(2, dims))
 	return message{}.text(1, name).bytes(2, typ)

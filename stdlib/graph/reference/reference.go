@@ -16,7 +16,7 @@ import (
 	"mbuild.dev/mbuild/stdlib/graph"
 )
 
-// Forward computes the model over rows examples; inputs are [rows, shape...] by name. It returns the outputs in the order of
+// Forward computes the model over rows examples; inputs are [rows, shape...] by name, whole numbers as they are. It returns the outputs in the order of
 // the graph, each [rows, shape...]. A dynamically quantised layer takes one scale for all rows, so its results depend on what
 // is computed together. The results may share memory with each other and with inputs.
 func Forward(m *bundle.Model, rows int, inputs map[string][]float32) ([][]float32, error) {
@@ -88,6 +88,26 @@ func (p *pass) layer(l *graph.Layer) ([]float32, error) {
 		return p.multiply(l), nil
 	case "concat":
 		return p.concat(l), nil
+	case "embedding":
+		return p.embedding(l, x)
+	case "position_embedding":
+		return p.positions(l, x)
+	case "type_embedding":
+		return p.types(l, x)
+	case "tied_dense":
+		return p.tied(l, x), nil
+	case "padding_mask":
+		return paddingMask(l, x), nil
+	case "attention":
+		return p.attention(l), nil
+	case "lstm", "gru":
+		return p.recurrent(l, x), nil
+	case "sequence_pool":
+		return p.sequencePool(l, x), nil
+	case "l2_normalize":
+		return l2Normalize(x, p.last(l.Name)), nil
+	case "dot":
+		return p.dot(l), nil
 	}
 	return nil, fmt.Errorf("layer %q: no reference of op %q", l.Name, l.Op)
 }

@@ -43,6 +43,9 @@ func lowerBlock(l *planner.Lowering) hcl.Diagnostics {
 		return l.Diagnostics()
 	}
 	params := map[string]any{"input": plainInputs(l), "layer": l.Attr("layer")}
+	if outputs := l.Attr("outputs"); outputs != nil {
+		params["outputs"] = outputs
+	}
 	suffix := ""
 	if statistics != nil {
 		suffix = "graph"
@@ -57,15 +60,19 @@ func lowerBlock(l *planner.Lowering) hcl.Diagnostics {
 func fromBlock(l *planner.Lowering) (*graph.Graph, map[string]string) {
 	inputs, _ := l.Attr("input").([]any)
 	layers, _ := l.Attr("layer").([]any)
-	return build(inputs, layers)
+	outputs, _ := l.Attr("outputs").([]any)
+	return build(inputs, layers, outputs)
 }
 
-func build(inputs, layers []any) (*graph.Graph, map[string]string) {
+// dtypes are the types of inputs by the names that specs have for them.
+var dtypes = map[string]graph.DType{"": graph.F32, "float32": graph.F32, "int32": graph.I32, "int64": graph.I64}
+
+func build(inputs, layers, outputs []any) (*graph.Graph, map[string]string) {
 	g := &graph.Graph{}
 	places := map[string]string{}
 	for i, v := range inputs {
 		m := v.(map[string]any)
-		in := graph.Input{Name: text(m["name"]), DType: graph.F32, Scale: number(m["scale"]), Shift: number(m["shift"])}
+		in := graph.Input{Name: text(m["name"]), DType: dtypes[text(m["dtype"])], Scale: number(m["scale"]), Shift: number(m["shift"])}
 		for _, d := range m["shape"].([]any) {
 			n, _ := d.(int64)
 			in.Shape = append(in.Shape, int(n))
@@ -102,6 +109,15 @@ func build(inputs, layers []any) (*graph.Graph, map[string]string) {
 		g.Layers = append(g.Layers, layer)
 	}
 	g.Outputs = []string{last}
+	if outputs != nil {
+		g.Outputs = nil
+	}
+	for i, v := range outputs {
+		g.Outputs = append(g.Outputs, text(v))
+		if places[text(v)] == "" {
+			places[text(v)] = "outputs." + strconv.Itoa(i)
+		}
+	}
 	return g, places
 }
 
@@ -126,7 +142,8 @@ func infer(g *graph.Graph) (*graph.Info, error) {
 func run(_ context.Context, job *executor.Job) error {
 	inputs, _ := job.Params["input"].([]any)
 	layers, _ := job.Params["layer"].([]any)
-	g, _ := build(inputs, layers)
+	outputs, _ := job.Params["outputs"].([]any)
+	g, _ := build(inputs, layers, outputs)
 	if err := normalize(job, g); err != nil {
 		return err
 	}

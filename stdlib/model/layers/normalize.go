@@ -30,6 +30,10 @@ func lowerStatistics(l *planner.Lowering) ([]planner.Input, bool) {
 			l.Errorf(at, "conflict", "Scaled twice", "The input %q has normalize and scale or shift. Remove one: normalize brings it to mean 0 and deviation 1.", in["name"])
 			return nil, false
 		}
+		if d := text(in["dtype"]); dtypes[d] != graph.F32 {
+			l.Errorf(at, "conflict", "Whole numbers are not normalised", "The input %q has dtype %q, and normalize makes fractions. Remove one.", in["name"], d)
+			return nil, false
+		}
 		data, ok := l.Input("data", at)
 		if !ok {
 			return nil, false

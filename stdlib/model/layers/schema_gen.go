@@ -9,11 +9,12 @@ var Schema = &schema.Kind{Family: "model", Type: "layers", Version: 1, Doc: "An 
 	{Name: "input", Required: true, Type: &schema.Type{Op: schema.List, Doc: "Tensors that the model is given, without the batch dimension.", MinItems: 1, Labels: []string{"name"}, Elem: &schema.Type{Op: schema.Struct, Fields: []schema.Field{
 		{Name: "name", Required: true, Type: &schema.Type{Op: schema.String, Pattern: "^[A-Za-z_][A-Za-z0-9_-]*$"}},
 		{Name: "shape", Required: true, Type: &schema.Type{Op: schema.List, Doc: "Size of each dimension but the batch.", MinItems: 1, Elem: &schema.Type{Op: schema.Int, Min: &schema.Bound{Value: 1, Exclusive: false}}}},
+		{Name: "dtype", Type: &schema.Type{Op: schema.String, Doc: "Type of its numbers: float32 where nothing is said; int32 or int64 for ids of tokens and masks.", Enum: []any{"float32", "int32", "int64"}}},
 		{Name: "scale", Default: int64(1), Type: &schema.Type{Op: schema.Number, Doc: "The model sees x * scale + shift."}},
 		{Name: "shift", Default: int64(0), Type: &schema.Type{Op: schema.Number}},
 		{Name: "normalize", Type: &schema.Type{Op: schema.Ref, Doc: "Dataset by whose train split the input is normalised: the model sees (x - mean) / deviation, with mean and deviation of each element of the last axis (a feature, or the channel of an image). They become part of the model, and of what is exported.", RefTypes: []string{"data"}}},
 	}}}},
-	{Name: "layer", Required: true, Type: &schema.Type{Op: schema.List, Doc: "Layers in order; the last is the model's output. Images are [height, width, channels], lines [length, channels].", MinItems: 1, Labels: []string{"type", "name"}, Elem: &schema.Type{Op: schema.Union, Tag: "type", Alts: []*schema.Type{
+	{Name: "layer", Required: true, Type: &schema.Type{Op: schema.List, Doc: "Layers in order; the last is the model's output. Images are [height, width, channels], lines and sequences [length, channels].", MinItems: 1, Labels: []string{"type", "name"}, Elem: &schema.Type{Op: schema.Union, Tag: "type", Alts: []*schema.Type{
 		&schema.Type{Op: schema.Struct, Fields: []schema.Field{
 			{Name: "type", Required: true, Type: &schema.Type{Op: schema.String, Enum: []any{"dense"}}},
 			{Name: "name", Required: true, Type: &schema.Type{Op: schema.String, Pattern: "^[A-Za-z_][A-Za-z0-9_-]*$"}},
@@ -21,7 +22,7 @@ var Schema = &schema.Kind{Family: "model", Type: "layers", Version: 1, Doc: "An 
 			{Name: "units", Required: true, Type: &schema.Type{Op: schema.Int, Doc: "Number of outputs.", Min: &schema.Bound{Value: 1, Exclusive: false}, Max: &schema.Bound{Value: 1e+07, Exclusive: false}}},
 			{Name: "activation", Default: "linear", Type: &schema.Type{Op: schema.String, Enum: []any{"linear", "relu", "gelu", "gelu_tanh", "tanh", "sigmoid", "silu", "elu", "leaky_relu", "softplus", "softmax"}}},
 			{Name: "use_bias", Default: true, Type: &schema.Type{Op: schema.Bool}},
-			{Name: "init", Default: "glorot_uniform", Type: &schema.Type{Op: schema.String, Doc: "How weights begin.", Enum: []any{"glorot_uniform", "he_normal", "zeros"}}},
+			{Name: "init", Default: "glorot_uniform", Type: &schema.Type{Op: schema.String, Doc: "How weights begin.", Enum: []any{"glorot_uniform", "he_normal", "normal", "zeros"}}},
 		}},
 		&schema.Type{Op: schema.Struct, Fields: []schema.Field{
 			{Name: "type", Required: true, Type: &schema.Type{Op: schema.String, Enum: []any{"conv1d"}}},
@@ -45,7 +46,7 @@ var Schema = &schema.Kind{Family: "model", Type: "layers", Version: 1, Doc: "An 
 			{Name: "groups", Default: int64(1), Type: &schema.Type{Op: schema.Int, Doc: "Parts of the channels that do not see each other; as many as channels make the convolution depthwise.", Min: &schema.Bound{Value: 1, Exclusive: false}}},
 			{Name: "activation", Default: "linear", Type: &schema.Type{Op: schema.String, Enum: []any{"linear", "relu", "gelu", "gelu_tanh", "tanh", "sigmoid", "silu", "elu", "leaky_relu", "softplus", "softmax"}}},
 			{Name: "use_bias", Default: true, Type: &schema.Type{Op: schema.Bool}},
-			{Name: "init", Default: "glorot_uniform", Type: &schema.Type{Op: schema.String, Doc: "How weights begin.", Enum: []any{"glorot_uniform", "he_normal", "zeros"}}},
+			{Name: "init", Default: "glorot_uniform", Type: &schema.Type{Op: schema.String, Doc: "How weights begin.", Enum: []any{"glorot_uniform", "he_normal", "normal", "zeros"}}},
 		}},
 		&schema.Type{Op: schema.Struct, Fields: []schema.Field{
 			{Name: "type", Required: true, Type: &schema.Type{Op: schema.String, Enum: []any{"conv2d"}}},
@@ -69,7 +70,7 @@ var Schema = &schema.Kind{Family: "model", Type: "layers", Version: 1, Doc: "An 
 			{Name: "groups", Default: int64(1), Type: &schema.Type{Op: schema.Int, Doc: "Parts of the channels that do not see each other; as many as channels make the convolution depthwise.", Min: &schema.Bound{Value: 1, Exclusive: false}}},
 			{Name: "activation", Default: "linear", Type: &schema.Type{Op: schema.String, Enum: []any{"linear", "relu", "gelu", "gelu_tanh", "tanh", "sigmoid", "silu", "elu", "leaky_relu", "softplus", "softmax"}}},
 			{Name: "use_bias", Default: true, Type: &schema.Type{Op: schema.Bool}},
-			{Name: "init", Default: "glorot_uniform", Type: &schema.Type{Op: schema.String, Doc: "How weights begin.", Enum: []any{"glorot_uniform", "he_normal", "zeros"}}},
+			{Name: "init", Default: "glorot_uniform", Type: &schema.Type{Op: schema.String, Doc: "How weights begin.", Enum: []any{"glorot_uniform", "he_normal", "normal", "zeros"}}},
 		}},
 		&schema.Type{Op: schema.Struct, Fields: []schema.Field{
 			{Name: "type", Required: true, Type: &schema.Type{Op: schema.String, Enum: []any{"conv1d_transpose"}}},
@@ -96,7 +97,7 @@ var Schema = &schema.Kind{Family: "model", Type: "layers", Version: 1, Doc: "An 
 			}}},
 			{Name: "activation", Default: "linear", Type: &schema.Type{Op: schema.String, Enum: []any{"linear", "relu", "gelu", "gelu_tanh", "tanh", "sigmoid", "silu", "elu", "leaky_relu", "softplus", "softmax"}}},
 			{Name: "use_bias", Default: true, Type: &schema.Type{Op: schema.Bool}},
-			{Name: "init", Default: "glorot_uniform", Type: &schema.Type{Op: schema.String, Doc: "How weights begin.", Enum: []any{"glorot_uniform", "he_normal", "zeros"}}},
+			{Name: "init", Default: "glorot_uniform", Type: &schema.Type{Op: schema.String, Doc: "How weights begin.", Enum: []any{"glorot_uniform", "he_normal", "normal", "zeros"}}},
 		}},
 		&schema.Type{Op: schema.Struct, Fields: []schema.Field{
 			{Name: "type", Required: true, Type: &schema.Type{Op: schema.String, Enum: []any{"conv2d_transpose"}}},
@@ -123,7 +124,7 @@ var Schema = &schema.Kind{Family: "model", Type: "layers", Version: 1, Doc: "An 
 			}}},
 			{Name: "activation", Default: "linear", Type: &schema.Type{Op: schema.String, Enum: []any{"linear", "relu", "gelu", "gelu_tanh", "tanh", "sigmoid", "silu", "elu", "leaky_relu", "softplus", "softmax"}}},
 			{Name: "use_bias", Default: true, Type: &schema.Type{Op: schema.Bool}},
-			{Name: "init", Default: "glorot_uniform", Type: &schema.Type{Op: schema.String, Doc: "How weights begin.", Enum: []any{"glorot_uniform", "he_normal", "zeros"}}},
+			{Name: "init", Default: "glorot_uniform", Type: &schema.Type{Op: schema.String, Doc: "How weights begin.", Enum: []any{"glorot_uniform", "he_normal", "normal", "zeros"}}},
 		}},
 		&schema.Type{Op: schema.Struct, Fields: []schema.Field{
 			{Name: "type", Required: true, Type: &schema.Type{Op: schema.String, Enum: []any{"max_pool"}}},
@@ -239,5 +240,84 @@ var Schema = &schema.Kind{Family: "model", Type: "layers", Version: 1, Doc: "An 
 			{Name: "name", Required: true, Type: &schema.Type{Op: schema.String, Pattern: "^[A-Za-z_][A-Za-z0-9_-]*$"}},
 			{Name: "inputs", Required: true, Type: &schema.Type{Op: schema.List, MinItems: 2, Elem: &schema.Type{Op: schema.String}}},
 		}},
+		&schema.Type{Op: schema.Struct, Fields: []schema.Field{
+			{Name: "type", Required: true, Type: &schema.Type{Op: schema.String, Doc: "Rows of a table for whole numbers: [length] -> [length, units].", Enum: []any{"embedding"}}},
+			{Name: "name", Required: true, Type: &schema.Type{Op: schema.String, Pattern: "^[A-Za-z_][A-Za-z0-9_-]*$"}},
+			{Name: "inputs", Type: &schema.Type{Op: schema.List, MinItems: 1, Elem: &schema.Type{Op: schema.String}}},
+			{Name: "vocabulary", Required: true, Type: &schema.Type{Op: schema.Int, Doc: "Number of rows: what comes in is from 0 to one less.", Min: &schema.Bound{Value: 1, Exclusive: false}, Max: &schema.Bound{Value: 1.6777216e+07, Exclusive: false}}},
+			{Name: "units", Required: true, Type: &schema.Type{Op: schema.Int, Min: &schema.Bound{Value: 1, Exclusive: false}, Max: &schema.Bound{Value: 1e+07, Exclusive: false}}},
+			{Name: "init", Default: "normal", Type: &schema.Type{Op: schema.String, Doc: "How the table begins; normal has a deviation of 0.02.", Enum: []any{"glorot_uniform", "he_normal", "normal", "zeros"}}},
+		}},
+		&schema.Type{Op: schema.Struct, Fields: []schema.Field{
+			{Name: "type", Required: true, Type: &schema.Type{Op: schema.String, Doc: "Adds a row of a table to each position of a sequence.", Enum: []any{"position_embedding"}}},
+			{Name: "name", Required: true, Type: &schema.Type{Op: schema.String, Pattern: "^[A-Za-z_][A-Za-z0-9_-]*$"}},
+			{Name: "inputs", Type: &schema.Type{Op: schema.List, MinItems: 1, Elem: &schema.Type{Op: schema.String}}},
+			{Name: "positions", Required: true, Type: &schema.Type{Op: schema.Int, Doc: "Number of rows, at least the length of the sequence and offset.", Min: &schema.Bound{Value: 1, Exclusive: false}, Max: &schema.Bound{Value: 1.6777216e+07, Exclusive: false}}},
+			{Name: "offset", Default: int64(0), Type: &schema.Type{Op: schema.Int, Doc: "The row of the first position: 2 in models of RoBERTa's family.", Min: &schema.Bound{Value: 0, Exclusive: false}, Max: &schema.Bound{Value: 1.6777216e+07, Exclusive: false}}},
+			{Name: "init", Default: "normal", Type: &schema.Type{Op: schema.String, Enum: []any{"glorot_uniform", "he_normal", "normal", "zeros"}}},
+		}},
+		&schema.Type{Op: schema.Struct, Fields: []schema.Field{
+			{Name: "type", Required: true, Type: &schema.Type{Op: schema.String, Doc: "Adds to each position the row of its type, which the second input says; of type 0 without one.", Enum: []any{"type_embedding"}}},
+			{Name: "name", Required: true, Type: &schema.Type{Op: schema.String, Pattern: "^[A-Za-z_][A-Za-z0-9_-]*$"}},
+			{Name: "inputs", Type: &schema.Type{Op: schema.List, MinItems: 1, Elem: &schema.Type{Op: schema.String}}},
+			{Name: "types", Required: true, Type: &schema.Type{Op: schema.Int, Min: &schema.Bound{Value: 1, Exclusive: false}, Max: &schema.Bound{Value: 1.6777216e+07, Exclusive: false}}},
+			{Name: "init", Default: "normal", Type: &schema.Type{Op: schema.String, Enum: []any{"glorot_uniform", "he_normal", "normal", "zeros"}}},
+		}},
+		&schema.Type{Op: schema.Struct, Fields: []schema.Field{
+			{Name: "type", Required: true, Type: &schema.Type{Op: schema.String, Doc: "A dense layer whose weight is that of an embedding, turned round: one output for each of its rows.", Enum: []any{"tied_dense"}}},
+			{Name: "name", Required: true, Type: &schema.Type{Op: schema.String, Pattern: "^[A-Za-z_][A-Za-z0-9_-]*$"}},
+			{Name: "inputs", Type: &schema.Type{Op: schema.List, MinItems: 1, Elem: &schema.Type{Op: schema.String}}},
+			{Name: "embedding", Required: true, Type: &schema.Type{Op: schema.String, Doc: "Name of the layer \"embedding\"."}},
+			{Name: "use_bias", Default: true, Type: &schema.Type{Op: schema.Bool}},
+		}},
+		&schema.Type{Op: schema.Struct, Fields: []schema.Field{
+			{Name: "type", Required: true, Type: &schema.Type{Op: schema.String, Doc: "0 where a whole number is pad, 1 elsewhere.", Enum: []any{"padding_mask"}}},
+			{Name: "name", Required: true, Type: &schema.Type{Op: schema.String, Pattern: "^[A-Za-z_][A-Za-z0-9_-]*$"}},
+			{Name: "inputs", Type: &schema.Type{Op: schema.List, MinItems: 1, Elem: &schema.Type{Op: schema.String}}},
+			{Name: "pad", Default: int64(0), Type: &schema.Type{Op: schema.Int, Min: &schema.Bound{Value: 0, Exclusive: false}, Max: &schema.Bound{Value: 1.6777216e+07, Exclusive: false}}},
+		}},
+		&schema.Type{Op: schema.Struct, Fields: []schema.Field{
+			{Name: "type", Required: true, Type: &schema.Type{Op: schema.String, Doc: "Attention of several heads: softmax(q k / sqrt d) v. Dense layers before and after it project queries, keys, values and the result.", Enum: []any{"attention"}}},
+			{Name: "name", Required: true, Type: &schema.Type{Op: schema.String, Pattern: "^[A-Za-z_][A-Za-z0-9_-]*$"}},
+			{Name: "inputs", Required: true, Type: &schema.Type{Op: schema.List, Doc: "Queries, keys and values, and perhaps a mask over keys: 1 to look at a position, 0 not to.", MinItems: 3, Elem: &schema.Type{Op: schema.String}}},
+			{Name: "heads", Required: true, Type: &schema.Type{Op: schema.Int, Doc: "Parts of the features that look for themselves; divides them.", Min: &schema.Bound{Value: 1, Exclusive: false}}},
+			{Name: "causal", Default: false, Type: &schema.Type{Op: schema.Bool, Doc: "Whether positions see none that come after them."}},
+			{Name: "rotary", Default: false, Type: &schema.Type{Op: schema.Bool, Doc: "Whether queries and keys are turned by their position."}},
+			{Name: "rotary_base", Default: int64(10000), Type: &schema.Type{Op: schema.Number, Min: &schema.Bound{Value: 0, Exclusive: true}}},
+		}},
+		&schema.Type{Op: schema.Struct, Fields: []schema.Field{
+			{Name: "type", Required: true, Type: &schema.Type{Op: schema.String, Doc: "The second input, if any, is a mask: where it is 0 the state goes on unchanged, and the result is 0.", Enum: []any{"lstm"}}},
+			{Name: "name", Required: true, Type: &schema.Type{Op: schema.String, Pattern: "^[A-Za-z_][A-Za-z0-9_-]*$"}},
+			{Name: "inputs", Type: &schema.Type{Op: schema.List, MinItems: 1, Elem: &schema.Type{Op: schema.String}}},
+			{Name: "units", Required: true, Type: &schema.Type{Op: schema.Int, Doc: "Size of the state.", Min: &schema.Bound{Value: 1, Exclusive: false}, Max: &schema.Bound{Value: 1e+07, Exclusive: false}}},
+			{Name: "bidirectional", Default: false, Type: &schema.Type{Op: schema.Bool, Doc: "Whether another goes from the end to the start; its results stand beside the first's."}},
+			{Name: "returns", Default: "sequence", Type: &schema.Type{Op: schema.String, Doc: "The result of each position, or the state after the last.", Enum: []any{"sequence", "state"}}},
+		}},
+		&schema.Type{Op: schema.Struct, Fields: []schema.Field{
+			{Name: "type", Required: true, Type: &schema.Type{Op: schema.String, Doc: "The second input, if any, is a mask: where it is 0 the state goes on unchanged, and the result is 0.", Enum: []any{"gru"}}},
+			{Name: "name", Required: true, Type: &schema.Type{Op: schema.String, Pattern: "^[A-Za-z_][A-Za-z0-9_-]*$"}},
+			{Name: "inputs", Type: &schema.Type{Op: schema.List, MinItems: 1, Elem: &schema.Type{Op: schema.String}}},
+			{Name: "units", Required: true, Type: &schema.Type{Op: schema.Int, Doc: "Size of the state.", Min: &schema.Bound{Value: 1, Exclusive: false}, Max: &schema.Bound{Value: 1e+07, Exclusive: false}}},
+			{Name: "bidirectional", Default: false, Type: &schema.Type{Op: schema.Bool, Doc: "Whether another goes from the end to the start; its results stand beside the first's."}},
+			{Name: "returns", Default: "sequence", Type: &schema.Type{Op: schema.String, Doc: "The result of each position, or the state after the last.", Enum: []any{"sequence", "state"}}},
+		}},
+		&schema.Type{Op: schema.Struct, Fields: []schema.Field{
+			{Name: "type", Required: true, Type: &schema.Type{Op: schema.String, Doc: "One vector of a sequence. The second input, if any, is a mask: what it has 0 for does not count.", Enum: []any{"sequence_pool"}}},
+			{Name: "name", Required: true, Type: &schema.Type{Op: schema.String, Pattern: "^[A-Za-z_][A-Za-z0-9_-]*$"}},
+			{Name: "inputs", Type: &schema.Type{Op: schema.List, MinItems: 1, Elem: &schema.Type{Op: schema.String}}},
+			{Name: "mode", Required: true, Type: &schema.Type{Op: schema.String, Doc: "The first position, the last, the mean of all, or the greatest of each feature.", Enum: []any{"first", "last", "mean", "max"}}},
+		}},
+		&schema.Type{Op: schema.Struct, Fields: []schema.Field{
+			{Name: "type", Required: true, Type: &schema.Type{Op: schema.String, Doc: "Divides by the length of the vector on the last axis.", Enum: []any{"l2_normalize"}}},
+			{Name: "name", Required: true, Type: &schema.Type{Op: schema.String, Pattern: "^[A-Za-z_][A-Za-z0-9_-]*$"}},
+			{Name: "inputs", Type: &schema.Type{Op: schema.List, MinItems: 1, Elem: &schema.Type{Op: schema.String}}},
+		}},
+		&schema.Type{Op: schema.Struct, Fields: []schema.Field{
+			{Name: "type", Required: true, Type: &schema.Type{Op: schema.String, Doc: "The sum of the products of two vectors, of vectors of length 1 their cosine; times scale.", Enum: []any{"dot"}}},
+			{Name: "name", Required: true, Type: &schema.Type{Op: schema.String, Pattern: "^[A-Za-z_][A-Za-z0-9_-]*$"}},
+			{Name: "inputs", Required: true, Type: &schema.Type{Op: schema.List, MinItems: 2, Elem: &schema.Type{Op: schema.String}}},
+			{Name: "scale", Default: int64(1), Type: &schema.Type{Op: schema.Number}},
+		}},
 	}}}},
+	{Name: "outputs", Type: &schema.Type{Op: schema.List, Doc: "Names of the layers that the model gives out, instead of the last one. Training looks at the first.", MinItems: 1, Elem: &schema.Type{Op: schema.String}}},
 }}}

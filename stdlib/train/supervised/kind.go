@@ -117,7 +117,7 @@ func check(l *planner.Lowering, s chain.Spec, g *graph.Graph) {
 		return
 	}
 	blame(l, "Loss does not fit the model", learn.Losses[c.Loss].Fit(c.Loss, g.Outputs[0], info.Shapes[g.Outputs[0]]))
-	blame(l, "Augmentation does not fit the model", c.CheckAugment(g.Inputs[0]))
+	blame(l, "Augmentation does not fit the model", c.CheckAugment(g))
 	blame(l, "Groups do not fit the model", c.CheckGroups(g, info))
 }
 

@@ -1,0 +1,237 @@
+// Package pretrained is the kind `model pretrained`: a model that transformers has saved, read by package stdlib/pretrained.
+package pretrained
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+
+	"mbuild.dev/mbuild/executor"
+	"mbuild.dev/mbuild/planner"
+	"mbuild.dev/mbuild/stdlib/artifact/bundle"
+	"mbuild.dev/mbuild/stdlib/graph"
+	"mbuild.dev/mbuild/stdlib/pretrained"
+)
+
+// Kind is model.pretrained.
+var Kind = &executor.Kind{
+	Kind: planner.Kind{
+		Family: "model", Type: "pretrained", Version: 1, Schema: Schema, Determinism: planner.Bitwise,
+		Outputs: []planner.Output{
+			{Name: "graph", Type: "graph", MediaType: graph.MediaType},
+			{Name: "model", Type: "model", MediaType: bundle.MediaType, Directory: true},
+		},
+		Lower: lowerBlock,
+	},
+	Runs: map[string]executor.Run{"": {Func: run}},
+}
+
+// The names of files in a directory of transformers.
+const (
+	configFile = "config.json"
+	indexFile  = "model.safetensors.index.json"
+	suffix     = ".safetensors"
+)
+
+// lowerBlock picks the files that are read. The action knows them by their names without directory, which the index of shards speaks
+// of; others of the directory, a tokenizer or a card, are no part of its key.
+func lowerBlock(l *planner.Lowering) hcl.Diagnostics {
+	files, _ := l.Attr("files").([]any)
+	dir, config := "", -1
+	for i, v := range files {
+		if p := path.Clean(v.(string)); path.Base(p) == configFile {
+			if config >= 0 {
+				l.Errorf("files."+strconv.Itoa(i), "bad-model", "Two models", "There are %s and %s; a block reads one directory.", files[config], p)
+				return l.Diagnostics()
+			}
+			dir, config = path.Dir(p), i
+		}
+	}
+	if config < 0 {
+		l.Errorf("files", "bad-model", "Model without config.json", "There is no config.json among %s. Name the files of a model's directory, for example fileset(\"minilm/*\").", some(files))
+		return l.Diagnostics()
+	}
+	inputs := []planner.Input{l.File("config", files[config].(string), "files."+strconv.Itoa(config))}
+	var weights []string
+	var names []any
+	at := map[string]string{}
+	sharded := false
+	for i, v := range files {
+		p := path.Clean(v.(string))
+		if path.Dir(p) != dir {
+			continue
+		}
+		switch base := path.Base(p); {
+		case base == indexFile:
+			inputs = append(inputs, l.File("index", p, "files."+strconv.Itoa(i)))
+			sharded = true
+		case strings.HasSuffix(base, suffix) && at[base] == "":
+			weights, at[base] = append(weights, base), "files."+strconv.Itoa(i)
+		}
+	}
+	if len(weights) == 0 {
+		l.Errorf("files", "bad-model", "Model without weights", "%s", noWeights(files, dir))
+		return l.Diagnostics()
+	}
+	slices.Sort(weights)
+	for i, base := range weights {
+		inputs = append(inputs, l.File("weights"+strconv.Itoa(i), path.Join(dir, base), at[base]))
+		names = append(names, base)
+	}
+	pins, _ := l.Attr("sha256").(map[string]any)
+	for name := range pins {
+		if at[name] == "" && name != configFile && (name != indexFile || !sharded) {
+			l.Errorf("sha256", "bad-model", "Digest of a file that is not read", "sha256 names %q; read are %s and %s.", name, configFile, strings.Join(weights, ", "))
+		}
+	}
+	if l.Diagnostics().HasErrors() {
+		return l.Diagnostics()
+	}
+	params := l.Params("files")
+	if sharded || len(pins) > 0 {
+		params["names"] = names
+	}
+	a := l.Emit("", planner.Action{Params: params, Inputs: inputs, Host: true, Outputs: []planner.OutputDecl{
+		{Name: "graph", MediaType: graph.MediaType}, {Name: "model", MediaType: bundle.MediaType, Directory: true}}})
+	l.Bind("graph", a, "graph")
+	l.Bind("model", a, "model")
+	return l.Diagnostics()
+}
+
+// noWeights says what to do about a directory without safetensors.
+func noWeights(files []any, dir string) string {
+	for _, v := range files {
+		base := path.Base(path.Clean(v.(string)))
+		if strings.HasPrefix(base, "pytorch_model") && strings.HasSuffix(base, ".bin") {
+			return fmt.Sprintf("There is %s, but no .safetensors file. The former is a pickle, a program that Python runs to read it, and mbuild does not. Convert it once, with transformers: "+
+				"python -c \"from transformers import AutoModel as M; M.from_pretrained('%s').save_pretrained('%s')\" (for a model with a head, its architecture from config.json in the place of AutoModel).", base, dir, dir)
+		}
+	}
+	return fmt.Sprintf("There is no .safetensors file beside %s among %s.", configFile, some(files))
+}
+
+// some names files, the first ten of many.
+func some(files []any) string {
+	var names []string
+	for _, f := range files[:min(len(files), 10)] {
+		names = append(names, f.(string))
+	}
+	text := strings.Join(names, ", ")
+	if more := len(files) - len(names); more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
+}
+
+// params are those of the action.
+type params struct {
+	Names      []string          `json:"names"`
+	SHA256     map[string]string `json:"sha256"`
+	Length     int               `json:"length"`
+	TokenTypes bool              `json:"token_types"`
+	Seed       int64             `json:"seed"`
+	Head       *struct {
+		Type      string   `json:"type"`
+		Outputs   int      `json:"outputs"`
+		Pool      string   `json:"pool"`
+		Normalize bool     `json:"normalize"`
+		Dropout   *float64 `json:"dropout"`
+	} `json:"head"`
+}
+
+func run(_ context.Context, job *executor.Job) error {
+	var p params
+	if err := job.Bind(&p); err != nil {
+		return err
+	}
+	paths := map[string]string{}
+	for i := 0; job.Has("weights" + strconv.Itoa(i)); i++ {
+		in := job.Inputs["weights"+strconv.Itoa(i)]
+		name := path.Base(in.Display)
+		if i < len(p.Names) {
+			name = p.Names[i]
+		}
+		paths[name] = in.Path
+		if err := pinned(name, in, p.SHA256); err != nil {
+			return err
+		}
+	}
+	if err := pinned(configFile, job.Inputs["config"], p.SHA256); err != nil {
+		return err
+	}
+	var index []byte
+	if job.Has("index") {
+		if err := pinned(indexFile, job.Inputs["index"], p.SHA256); err != nil {
+			return err
+		}
+		var err error
+		if index, err = os.ReadFile(job.In("index")); err != nil {
+			return err
+		}
+	}
+	config, err := os.ReadFile(job.In("config"))
+	if err != nil {
+		return err
+	}
+	l, err := load(&p, config, paths, index)
+	if err != nil {
+		return &executor.Failure{Code: "bad-model", Summary: "Model cannot be read", Attr: "files", Detail: sentence(err)}
+	}
+	if len(l.New) > 0 {
+		fmt.Fprintf(job.Log, "new, for the files have nothing for them: %s\n", strings.Join(l.New, ", "))
+	}
+	if len(l.Left) > 0 {
+		fmt.Fprintf(job.Log, "left, for the model has no use for them: %s\n", strings.Join(l.Left, ", "))
+	}
+	job.Metrics["parameters"], job.Metrics["flops"] = float64(l.Model.Info.Parameters), float64(l.Model.Info.FLOPs)
+	enc, err := l.Model.Graph.Encode()
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(job.Out("graph"), enc, 0o644); err != nil {
+		return err
+	}
+	return bundle.Write(job.Out("model"), l.Model)
+}
+
+func load(p *params, config []byte, paths map[string]string, index []byte) (*pretrained.Loaded, error) {
+	c, err := pretrained.ReadConfig(config)
+	if err != nil {
+		return nil, err
+	}
+	ckpt, err := pretrained.Open(paths, index)
+	if err != nil {
+		return nil, err
+	}
+	defer ckpt.Close()
+	o := pretrained.Options{Length: p.Length, TokenTypes: p.TokenTypes, Seed: p.Seed}
+	if h := p.Head; h != nil {
+		o.Head = &pretrained.Head{Kind: h.Type, Outputs: h.Outputs, Pool: h.Pool, Normalize: h.Normalize, Dropout: h.Dropout}
+	}
+	return pretrained.Load(c, ckpt, o)
+}
+
+// pinned holds a file against the digest that it must have.
+func pinned(name string, in executor.JobInput, pins map[string]string) error {
+	if want := pins[name]; want != "" && in.Digest != "sha256:"+want {
+		return &executor.Failure{Code: "integrity", Summary: "File is another", Attr: "sha256",
+			Detail: fmt.Sprintf("%s has digest %s, and sha256 says sha256:%s. Look at what changed before you write the new digest.", name, in.Digest, want)}
+	}
+	return nil
+}
+
+// sentence makes errors that stand on lines of their own one text.
+func sentence(err error) string {
+	var joined interface{ Unwrap() []error }
+	if !errors.As(err, &joined) {
+		return err.Error() + "."
+	}
+	return strings.ReplaceAll(err.Error(), "\n", ".\n") + "."
+}

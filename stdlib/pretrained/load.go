@@ -1,0 +1,357 @@
+package pretrained
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"slices"
+	"strings"
+
+	"mbuild.dev/mbuild/stdlib/artifact/bundle"
+	"mbuild.dev/mbuild/stdlib/artifact/safetensors"
+	"mbuild.dev/mbuild/stdlib/graph"
+	"mbuild.dev/mbuild/stdlib/learn"
+)
+
+// Checkpoint is the tensors of one file or several.
+type Checkpoint struct {
+	files   []*safetensors.File
+	tensors map[string]located
+}
+
+type located struct {
+	file *safetensors.File
+	t    safetensors.Tensor
+}
+
+// Open opens the files of a checkpoint; paths are by the names that index knows them by. index is model.safetensors.index.json,
+// which says in which file each tensor is, or nil; then there may be only one of each name.
+func Open(paths map[string]string, index []byte) (*Checkpoint, error) {
+	c := &Checkpoint{tensors: map[string]located{}}
+	where := map[string]string{}
+	for _, name := range sortedKeys(paths) {
+		f, err := safetensors.Open(paths[name])
+		if err != nil {
+			c.Close()
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		c.files = append(c.files, f)
+		for _, t := range f.Tensors {
+			if other, ok := where[t.Name]; ok {
+				c.Close()
+				return nil, fmt.Errorf("%s and %s both have a tensor %q", other, name, t.Name)
+			}
+			where[t.Name], c.tensors[t.Name] = name, located{f, t}
+		}
+	}
+	if index == nil {
+		return c, nil
+	}
+	if err := checkIndex(index, paths, where); err != nil {
+		c.Close()
+		return nil, err
+	}
+	return c, nil
+}
+
+// checkIndex holds the index against what the files have.
+func checkIndex(index []byte, paths, where map[string]string) error {
+	var x struct {
+		WeightMap map[string]string `json:"weight_map"`
+	}
+	if err := json.Unmarshal(index, &x); err != nil {
+		return fmt.Errorf("the index of the shards: %w", err)
+	}
+	var wrong []string
+	for _, t := range sortedKeys(x.WeightMap) {
+		switch file := x.WeightMap[t]; {
+		case paths[file] == "":
+			wrong = append(wrong, fmt.Sprintf("%s should be in %s, which is not among the files", t, file))
+		case where[t] != file:
+			wrong = append(wrong, fmt.Sprintf("%s is not in %s", t, file))
+		}
+	}
+	for _, t := range sortedKeys(where) {
+		if x.WeightMap[t] == "" {
+			wrong = append(wrong, t+" is not in the index")
+		}
+	}
+	if len(wrong) > 0 {
+		return fmt.Errorf("the index of the shards is not what they have: %s", listed(wrong))
+	}
+	return nil
+}
+
+// Close closes the files.
+func (c *Checkpoint) Close() {
+	for _, f := range c.files {
+		f.Close()
+	}
+}
+
+// Loaded is a model, and how it came about.
+type Loaded struct {
+	Model *bundle.Model
+	New   []string // layers that the checkpoint has nothing for
+	Left  []string // tensors that the model has no use for
+}
+
+// Load makes a model of a checkpoint. Weights become float32; those in 16 bits have one for each value.
+func Load(c *Config, ckpt *Checkpoint, o Options) (*Loaded, error) {
+	l := &loader{c: c, found: map[string]string{}, used: map[string]bool{}, ckpt: ckpt}
+	if err := l.strip(); err != nil {
+		return nil, err
+	}
+	b, err := build(c, o, func(tensor string) bool { _, ok := l.tensor(tensor); return ok })
+	if err != nil {
+		return nil, err
+	}
+	info, err := graph.Infer(b.g)
+	if err != nil {
+		return nil, err
+	}
+	l.model = &bundle.Model{Graph: b.g, Info: info, Params: map[string]bundle.Params{}}
+	var missing []string
+	for _, n := range b.names {
+		t, ok := l.tensor(n.tensor)
+		if !ok {
+			missing = append(missing, n.tensor)
+			continue
+		}
+		if err := l.take(n, t); err != nil {
+			return nil, err
+		}
+	}
+	if len(missing) > 0 {
+		return nil, fmt.Errorf("the files lack tensors of a model of type %q with %s: %s", c.Type, c.said("Layers"), listed(missing))
+	}
+	out := &Loaded{Model: l.model}
+	if out.Left, err = l.rest(); err != nil {
+		return nil, err
+	}
+	fresh := &graph.Info{Layers: map[string]*graph.LayerInfo{}}
+	for _, layer := range b.g.Layers {
+		if li := info.Layers[layer.Name]; len(li.Params) > 0 && l.model.Params[layer.Name] == nil {
+			fresh.Layers[layer.Name] = li
+			out.New = append(out.New, layer.Name)
+		}
+	}
+	for name, ps := range learn.Init(fresh, o.Seed) {
+		l.model.Params[name] = ps
+	}
+	return out, l.model.Check()
+}
+
+// loader moves tensors into a model.
+type loader struct {
+	c     *Config
+	ckpt  *Checkpoint
+	found map[string]string // names of tensors without the prefix, to those with it
+	used  map[string]bool
+	model *bundle.Model
+}
+
+// strip takes the body's prefix off the names.
+func (l *loader) strip() error {
+	for _, name := range sortedKeys(l.ckpt.tensors) {
+		short := strings.TrimPrefix(name, l.c.family.prefix)
+		if other, ok := l.found[short]; ok {
+			return fmt.Errorf("there are tensors %q and %q, which are one", other, name)
+		}
+		l.found[short] = name
+	}
+	return nil
+}
+
+// tensor finds a tensor by its name without prefix. Old files have gamma and beta of norms.
+func (l *loader) tensor(name string) (string, bool) {
+	full, ok := l.found[name]
+	if !ok {
+		old := strings.NewReplacer("LayerNorm.weight", "LayerNorm.gamma", "LayerNorm.bias", "LayerNorm.beta").Replace(name)
+		full, ok = l.found[old]
+	}
+	return full, ok
+}
+
+// take makes a parameter of a tensor.
+func (l *loader) take(n name, tensor string) error {
+	var want []int
+	for _, p := range l.model.Info.Layers[n.layer].Params {
+		if p.Name == n.param {
+			want = p.Shape
+		}
+	}
+	lies := slices.Clone(want)
+	switch {
+	case n.turned:
+		slices.Reverse(lies)
+	case n.part > 0:
+		lies[len(lies)-1] *= 3
+	}
+	t := l.ckpt.tensors[tensor].t
+	if !slices.Equal(t.Shape, lies) {
+		return fmt.Errorf("the tensor %q has shape %v, and config.json makes it %v (%s)", tensor, t.Shape, lies, l.c.said(n.fields...))
+	}
+	v, err := l.floats(tensor)
+	if err != nil {
+		return err
+	}
+	switch {
+	case n.turned:
+		v = transpose(v, lies[0], lies[1])
+	case n.part > 0:
+		v = columns(v, lies[len(lies)-1], (n.part-1)*want[len(want)-1], want[len(want)-1])
+	}
+	if l.model.Params[n.layer] == nil {
+		l.model.Params[n.layer] = bundle.Params{}
+	}
+	l.model.Params[n.layer][n.param] = bundle.Float32(want, v)
+	l.used[tensor] = true
+	return nil
+}
+
+// floats reads a tensor as float32.
+func (l *loader) floats(tensor string) ([]float32, error) {
+	at := l.ckpt.tensors[tensor]
+	dtype := graph.DType(at.t.DType)
+	if dtype != graph.F32 && dtype != graph.F16 && dtype != graph.BF16 {
+		return nil, fmt.Errorf("the tensor %q is of type %s; parameters are F32, F16 or BF16", tensor, at.t.DType)
+	}
+	b, err := io.ReadAll(at.file.Section(tensor))
+	if err != nil {
+		return nil, fmt.Errorf("the tensor %q: %w", tensor, err)
+	}
+	t := &bundle.Tensor{DType: dtype, Shape: at.t.Shape, Data: b}
+	return t.Float32s(), nil
+}
+
+// transpose turns [rows, cols] round, in squares that a cache holds.
+func transpose(v []float32, rows, cols int) []float32 {
+	const square = 32
+	out := make([]float32, len(v))
+	for r0 := 0; r0 < rows; r0 += square {
+		for c0 := 0; c0 < cols; c0 += square {
+			for r := r0; r < min(r0+square, rows); r++ {
+				for c := c0; c < min(c0+square, cols); c++ {
+					out[c*rows+r] = v[r*cols+c]
+				}
+			}
+		}
+	}
+	return out
+}
+
+// columns takes some columns of rows of a width.
+func columns(v []float32, width, from, n int) []float32 {
+	out := make([]float32, 0, len(v)/width*n)
+	for at := from; at < len(v); at += width {
+		out = append(out, v[at:at+n]...)
+	}
+	return out
+}
+
+// rest looks at the tensors that no parameter came from. What belongs to a head that was not asked for is left; what is the token
+// embedding once more must be that; all else is an error that names it.
+func (l *loader) rest() (left []string, err error) {
+	var unknown, beyond []string
+	for _, short := range sortedKeys(l.found) {
+		full := l.found[short]
+		if l.used[full] || l.ignored(short) {
+			continue
+		}
+		switch same := tied[short]; {
+		case same != "" && l.sameAs(full, same) != nil:
+			return nil, l.sameAs(full, same)
+		case same != "":
+		case l.ofHead(short):
+			left = append(left, full)
+		case l.ofBlock(short):
+			beyond = append(beyond, full)
+		default:
+			unknown = append(unknown, full)
+		}
+	}
+	slices.Sort(left)
+	var errs []error
+	if len(beyond) > 0 {
+		errs = append(errs, fmt.Errorf("config.json says %s, and the files have tensors of more: %s", l.c.said("Layers"), listed(beyond)))
+	}
+	if len(unknown) > 0 {
+		errs = append(errs, fmt.Errorf("the files have tensors that a model of type %q does not: %s", l.c.Type, listed(unknown)))
+	}
+	return left, errors.Join(errs...)
+}
+
+func (l *loader) ignored(short string) bool {
+	return slices.ContainsFunc(l.c.family.ignored, func(p string) bool { return pattern(p, short) })
+}
+
+// ofBlock reports whether a tensor is of a block, of whatever number.
+func (l *loader) ofBlock(short string) bool {
+	return slices.ContainsFunc(l.c.family.body, func(n name) bool { return strings.Contains(n.tensor, "#") && pattern(n.tensor, short) })
+}
+
+// ofHead reports whether a tensor is of a head of the family, or its pooler.
+func (l *loader) ofHead(short string) bool {
+	is := func(n name) bool { return n.tensor == short }
+	old := strings.NewReplacer("LayerNorm.gamma", "LayerNorm.weight", "LayerNorm.beta", "LayerNorm.bias").Replace(short)
+	was := func(n name) bool { return n.tensor == old }
+	for _, names := range append([][]name{l.c.family.pooler}, headNames(l.c.family)...) {
+		if slices.ContainsFunc(names, is) || slices.ContainsFunc(names, was) {
+			return true
+		}
+	}
+	return false
+}
+
+func headNames(f *family) [][]name {
+	var all [][]name
+	for _, h := range f.heads {
+		all = append(all, h.names)
+	}
+	return all
+}
+
+// pattern reports whether a name is a pattern's, where "#" stands for a number.
+func pattern(p, s string) bool {
+	ok, err := path.Match(strings.ReplaceAll(p, "#", "[0-9]*"), s)
+	return ok && err == nil
+}
+
+// sameAs compares a tensor with the parameter that it must be, where the model has that.
+func (l *loader) sameAs(tensor, param string) error {
+	layer, name, _ := strings.Cut(param, "/")
+	p := l.model.Params[layer][name]
+	if p == nil || !l.c.Tied && name == "weight" {
+		return nil
+	}
+	v, err := l.floats(tensor)
+	if err != nil {
+		return err
+	}
+	if !bytes.Equal(safetensors.Bytes(v), p.Data) {
+		return fmt.Errorf("config.json says that the output has the weight of the token embedding (tie_word_embeddings), and the tensor %q is another", tensor)
+	}
+	return nil
+}
+
+// listed names some things, the first twenty of many.
+func listed(names []string) string {
+	const most = 20
+	if len(names) > most {
+		return strings.Join(names[:most], ", ") + fmt.Sprintf(" and %d more", len(names)-most)
+	}
+	return strings.Join(names, ", ")
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
