@@ -18,8 +18,8 @@ import (
 	"mbuild.dev/mbuild/stdlib/learn"
 )
 
-// fashion writes the example fashion-cnn into a directory, in HCL or CUE, with more blocks added to it: whole, or with the first 400
-// images and a warm-up that ends within the 12 steps of two epochs.
+// fashion writes the example fashion-cnn into a directory, in HCL or CUE, with more blocks added to it: whole, or with the first 200
+// images and a warm-up that ends within the 6 steps of two epochs.
 func fashion(t testing.TB, cue, whole bool, more string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -36,12 +36,12 @@ func fashion(t testing.TB, cue, whole bool, more string) string {
 		switch {
 		case whole:
 		case filepath.Ext(name) == ".gz":
-			b = firstRows(t, b, 400)
+			b = firstRows(t, b, 200)
 		case name == "fashion.mbuild.hcl" || name == "fashion.mbuild.cue":
 			if !warm.Match(b) {
 				t.Fatalf("%s has no warm-up of 50 steps", name)
 			}
-			b = warm.ReplaceAll(b, []byte("${1}5"))
+			b = warm.ReplaceAll(b, []byte("${1}3"))
 		}
 		p := filepath.Join(dir, name)
 		if err := os.MkdirAll(filepath.Dir(p), 0o755); err != nil {
@@ -54,7 +54,7 @@ func fashion(t testing.TB, cue, whole bool, more string) string {
 	return dir
 }
 
-// TestFashion builds examples/fashion-cnn: in HCL, and again from the store in CUE. The default form trains on the first 400
+// TestFashion builds examples/fashion-cnn: in HCL, and again from the store in CUE. The default form trains on the first 200
 // images and holds the shape of what comes out; the long form trains on all that the repository has, and all gates must open.
 func TestFashion(t *testing.T) {
 	long := os.Getenv("MBUILD_LONG") != ""
@@ -126,7 +126,7 @@ func TestRefereeFashion(t *testing.T) {
 	if err := json.Unmarshal(out, &got); err != nil {
 		t.Fatal(err)
 	}
-	if got.Rows != 400 || got.Float.MaxDiff > 1e-5*(1+got.Float.Largest) || slices.Contains(got.Float.Operators, "BatchNormalization") {
+	if got.Rows != 200 || got.Float.MaxDiff > 1e-5*(1+got.Float.Largest) || slices.Contains(got.Float.Operators, "BatchNormalization") {
 		t.Errorf("float: ONNX Runtime differs by %g of %g in %d rows, with %v", got.Float.MaxDiff, got.Float.Largest, got.Rows, got.Float.Operators)
 	}
 	if got.Int8.Agree < 0.99 || !slices.Contains(got.Int8.Operators, "ConvInteger") || slices.Contains(got.Int8.Operators, "Conv") {
