@@ -81,11 +81,11 @@ func modelDigest(t *testing.T, dir, store string) string {
 	return doc.Outputs["model"].Digest
 }
 
-// TestKilled: killed with SIGKILL in the middle of epoch 4 and applied again, the chain goes on from epoch 3 and ends in the
+// TestKilled: killed with SIGKILL when epoch 4 has begun and applied again, the chain goes on from the last epoch that was reported and ends in the
 // same digests as an apply that nobody disturbed. No worker survives.
 func TestKilled(t *testing.T) {
 	dir, store := write(t, slow), t.TempDir()
-	until(t, dir, store, "action_progress", "train.supervised.base/segment[3]", syscall.SIGKILL)
+	_, before := until(t, dir, store, "action_started", "train.supervised.base/segment[3]", syscall.SIGKILL)
 	waitForWorkers(t, store)
 	events := lines(t, run(t, dir, store, "apply", "-auto-approve", "-json"))
 	results := map[string]any{}
@@ -94,11 +94,12 @@ func TestKilled(t *testing.T) {
 			results[e["address"].(string)] = e["result"]
 		}
 	}
-	for k := range 6 {
-		want := "built"
-		if k < 3 {
-			want = "cached"
+	for _, e := range before {
+		if addr, _ := e["address"].(string); e["type"] == "action_finished" && results[addr] != "cached" {
+			t.Errorf("%s was reported as %v before the kill, and is %v after it", addr, e["result"], results[addr])
 		}
+	}
+	for k, want := range map[int]string{2: "cached", 5: "built"} {
 		if got := results[fmt.Sprintf("train.supervised.base/segment[%d]", k)]; got != want {
 			t.Errorf("segment %d was %v after the kill, want %s", k, got, want)
 		}
@@ -114,7 +115,7 @@ func TestKilled(t *testing.T) {
 func TestInterrupted(t *testing.T) {
 	for _, sig := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
 		dir, store := write(t, slow), t.TempDir()
-		cmd, events := until(t, dir, store, "action_progress", "train.supervised.base/segment[2]", sig)
+		cmd, events := until(t, dir, store, "action_started", "train.supervised.base/segment[2]", sig)
 		if code := cmd.ProcessState.ExitCode(); code != 8 {
 			t.Errorf("%v: exit code %d, want 8", sig, code)
 		}
