@@ -35,7 +35,7 @@ var benchModels = map[string]benchModel{
 }
 
 func benchMLP(widths []int, batch, steps int) benchModel {
-	m := benchModel{batch: batch, steps: steps, short: 64, forward: mlpByHand,
+	m := benchModel{batch: batch, steps: steps, short: 256, forward: mlpByHand,
 		graph: func(b *testing.B) (*graph.Graph, *graph.Info) { return benchGraph(b, widths) }}
 	for i := range widths[1:] {
 		m.layers = append(m.layers, string(rune('a'+i)))
@@ -246,6 +246,10 @@ func BenchmarkRatio(b *testing.B) {
 			h := newHand(b, info, m)
 			tr, err := NewTrainer(session(b), g, info, config, d, &State{Params: Init(info, 1)}, nil)
 			if err != nil {
+				b.Fatal(err)
+			}
+			h.epoch(b, d) // which compiles
+			if _, err := tr.Epoch(context.Background(), nil); err != nil {
 				b.Fatal(err)
 			}
 			hand, ours := time.Duration(math.MaxInt64), time.Duration(math.MaxInt64)

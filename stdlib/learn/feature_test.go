@@ -267,7 +267,7 @@ func TestSame(t *testing.T) {
 			t.Fatal(err)
 		}
 		if p.group > 0 {
-			tr.group = p.group
+			tr.group, tr.groupFrom = p.group, 0
 			if err := tr.compile(); err != nil {
 				t.Fatal(err)
 			}

@@ -5,6 +5,7 @@ package learn
 import (
 	"context"
 	"math"
+	"reflect"
 	"testing"
 
 	"mbuild.dev/mbuild/executor/mlx"
@@ -107,5 +108,43 @@ func alike(t *testing.T, what string, a, b map[string]bundle.Params, tolerance f
 				}
 			}
 		}
+	}
+}
+
+// TestGroupedResume: epochs long enough for several steps in one call give the same bits whether training was interrupted or not,
+// and as good a model as single steps.
+func TestGroupedResume(t *testing.T) {
+	_, xla := mlxtest.Both(t)
+	g, info := mlp(t, 8, 16, 4)
+	d := blobs(8*(longEpoch+5)+3, 8, 4)
+	c := Config{Loss: "cross_entropy", Batch: 8, Seed: 3, Shuffle: true, Optimizer: Optimizer{Type: "adam", LR: 0.01, Beta1: 0.9, Beta2: 0.99, Epsilon: 1e-8}}
+	epochs := func(s *State, n int, single bool) *State {
+		tr, err := NewTrainer(xla, g, info, c, d, s, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if single {
+			tr.group = 1
+		} else if tr.group < 2 {
+			t.Fatal("this model takes single steps")
+		}
+		for range n {
+			if _, err := tr.Epoch(context.Background(), nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		out, err := tr.State()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out
+	}
+	begin := func() *State { return &State{Params: Init(info, c.Seed)} }
+	two, resumed, single := epochs(begin(), 2, false), epochs(epochs(begin(), 1, false), 1, false), epochs(begin(), 2, true)
+	if !reflect.DeepEqual(two, resumed) {
+		t.Error("resuming changed the bits")
+	}
+	if e := near(single, two); e > 1e-3 { // 520 steps
+		t.Errorf("weights differ by %g relative from those of single steps", e)
 	}
 }

@@ -45,8 +45,8 @@ def cnn_init(rng):
 
 # name: forward, init, numbers in a row, batch, steps of an epoch
 MODELS = {
-    "64-128-64-10": (mlp, lambda rng: dense_init((64, 128, 64, 10), rng), 64, 64, 64),
-    "784-256-10": (mlp, lambda rng: dense_init((784, 256, 10), rng), 784, 128, 64),
+    "64-128-64-10": (mlp, lambda rng: dense_init((64, 128, 64, 10), rng), 64, 64, 256),
+    "784-256-10": (mlp, lambda rng: dense_init((784, 256, 10), rng), 784, 128, 256),
     "cnn": (cnn, cnn_init, 784, 32, 16),
 }
 
