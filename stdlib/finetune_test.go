@@ -22,7 +22,6 @@ import (
 // bench runs verbs of kinds over files, without a planner.
 type bench struct {
 	t   *testing.T
-	dir string
 	ids int
 }
 

@@ -150,6 +150,9 @@ func counts(h *format.PageHeader) (values int32, enc format.Encoding, levels int
 	return 0, format.Plain, 0
 }
 
+// plainDictionary is the encoding that older writers name for dictionaries and for pages that point into them.
+const plainDictionary = format.Encoding(2)
+
 // page looks into a page.
 func (c *chunk) page(h *format.PageHeader, at int64) error {
 	values, enc, levels := counts(h)
@@ -158,7 +161,7 @@ func (c *chunk) page(h *format.PageHeader, at int64) error {
 	}
 	if h.Type == format.DictionaryPage {
 		enc = h.DictionaryPageHeader.V.Encoding
-		if enc == format.PlainDictionary {
+		if enc == plainDictionary {
 			enc = format.Plain
 		}
 	}
@@ -291,7 +294,7 @@ func runs(b []byte, bits uint, values int32) error {
 // expand looks how much the values of a page become.
 func expand(enc format.Encoding, b []byte, values int32) error {
 	switch enc {
-	case format.RLEDictionary, format.PlainDictionary:
+	case format.RLEDictionary, plainDictionary:
 		if len(b) == 0 {
 			return nil
 		}
