@@ -41,10 +41,16 @@ func everything(optimizer string) Config {
 // run trains some epochs in one trainer and returns the records as well.
 func run(t testing.TB, g *graph.Graph, info *graph.Info, c Config, d *dataset.Data, s *State, epochs int) (*State, []*Record) {
 	t.Helper()
+	return runWith(t, g, info, c, d, s, epochs, nil)
+}
+
+// runWith does that with programs that are compiled already.
+func runWith(t testing.TB, g *graph.Graph, info *graph.Info, c Config, d *dataset.Data, s *State, epochs int, ps *Programs) (*State, []*Record) {
+	t.Helper()
 	if err := c.Named([]string{"a", "b", "c", "d"}); err != nil {
 		t.Fatal(err)
 	}
-	tr, err := NewTrainer(session(t), g, info, c, d, s, nil)
+	tr, err := NewTrainer(session(t), g, info, c, d, s, ps)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,8 +81,9 @@ func TestResumeEverything(t *testing.T) {
 			s.Params["h"]["weight"].Float32s()[5] = 0
 			return s
 		}
-		five, all := run(t, g, info, c, d, begin(), 5)
-		three, first := run(t, g, info, c, d, begin(), 3)
+		warm := &Programs{}
+		five, all := runWith(t, g, info, c, d, begin(), 5, warm)
+		three, first := runWith(t, g, info, c, d, begin(), 3, warm)
 		resumed, rest := run(t, g, info, c, d, three, 2)
 		if !reflect.DeepEqual(five, resumed) {
 			t.Errorf("%s: resuming changed the bits of the state", name)
@@ -262,7 +269,7 @@ func TestSame(t *testing.T) {
 			t.Fatal(err)
 		}
 		if p.group > 0 {
-			tr.group = p.group
+			tr.group, tr.groupFrom = p.group, 0
 			if err := tr.compile(); err != nil {
 				t.Fatal(err)
 			}

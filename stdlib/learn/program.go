@@ -19,17 +19,18 @@ import (
 // or data bring: one program serves all segments of a chain, and chains that differ in these only. It is used by one goroutine
 // at a time.
 type Program struct {
-	session *mlx.Session
-	graph   *graph.Graph
-	info    *graph.Info
-	config  Config // what is compiled in; the trainer's has the rest
-	loss    Loss
-	slots   []slot
-	tags    bool   // there is a label for each position of a sequence
-	masked  []bool // by slot: weights that are zero stay so
-	drops   []*graph.Layer
-	group   int  // steps in one call
-	measure bool // every step measures the norm of the gradient
+	session   *mlx.Session
+	graph     *graph.Graph
+	info      *graph.Info
+	config    Config // what is compiled in; the trainer's has the rest
+	loss      Loss
+	slots     []slot
+	tags      bool   // there is a label for each position of a sequence
+	masked    []bool // by slot: weights that are zero stay so
+	drops     []*graph.Layer
+	group     int // steps in one call, in epochs of at least groupFrom
+	groupFrom int
+	measure   bool // every step measures the norm of the gradient
 
 	step, measured, many *Exec // a step; a step that measures; group steps
 	part, apply          *Exec // gradients of a part of a batch; the step that they make together
@@ -37,10 +38,11 @@ type Program struct {
 }
 
 // smallStep is how many operations a training step has below which the time is in calling, not in computing: about 0.3 ms.
-// Then several steps go into one call.
+// Then several steps go into one call. Compiling that takes a second or two more, which short epochs do not win back.
 const (
 	smallStep = 32e6
 	groupSize = 8
+	longEpoch = 256
 )
 
 // NewProgram checks graph and configuration against each other, as far as that needs no data, and prepares compilation, which
@@ -70,7 +72,7 @@ func NewProgram(s *mlx.Session, g *graph.Graph, info *graph.Info, c *Config, mas
 			p.drops = append(p.drops, l)
 		}
 	}
-	p.group = 1
+	p.group, p.groupFrom = 1, longEpoch
 	if s.Name != mlx.Go && c.parts() == 1 && len(g.Sequences()) == 0 && 3*float64(info.FLOPs)*float64(c.Batch) < smallStep {
 		p.group = groupSize // the Go backend has nothing to gain: a call costs it some microseconds
 	}

@@ -269,7 +269,7 @@ func (e *epoch) plan() []int {
 			full-- // the last is smaller, and another shape
 		}
 		for ; n > 0; full, n = full-calls[len(calls)-1], n-calls[len(calls)-1] {
-			if g := e.t.group; g > 1 && full >= g {
+			if g := e.t.group; g > 1 && full >= g && e.total >= e.t.groupFrom {
 				calls = append(calls, g)
 			} else {
 				calls = append(calls, 1)

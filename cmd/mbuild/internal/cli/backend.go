@@ -121,7 +121,7 @@ func (b *backends) describe(ctx context.Context, p *pjrt.Plugin) contract.Backen
 				p.Version = probed.Version
 				b.dir.Save(p)
 			}
-			if probed.Platform != n.Platform() {
+			if want := n.Platform(); want != "" && probed.Platform != want { // a plugin by path may be of any
 				err = fmt.Errorf("the plugin is one of %q, and is installed for %s", probed.Platform, p.Backend)
 			} else if len(probed.Devices) == 0 {
 				err = errors.New("the plugin has found no device")

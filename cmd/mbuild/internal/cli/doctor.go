@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -15,6 +16,7 @@ import (
 	"mbuild.dev/mbuild/cmd/mbuild/internal/view"
 	"mbuild.dev/mbuild/executor/mlx"
 	"mbuild.dev/mbuild/executor/sandbox"
+	"mbuild.dev/mbuild/lang/lock"
 	"mbuild.dev/mbuild/planner/project"
 	"mbuild.dev/mbuild/planner/runs"
 )
@@ -87,9 +89,29 @@ func (a *app) checkBackends() []contract.Check {
 	if mlx.SIMD() == "none" && runtime.GOARCH == "amd64" {
 		out = append(out, contract.Check{Area: "backends", Name: "vector code", Status: "warning", Value: "none", Advice: "Build mbuild with GOEXPERIMENT=simd: training is several times as fast."})
 	}
-	if name := os.Getenv("MBUILD_BACKEND"); name != "" {
-		if err := mlx.Known(name); err != nil {
-			out = append(out, bad("backends", "MBUILD_BACKEND", "Unset MBUILD_BACKEND, or name a backend that this program has.", "%v", err))
+	return append(out, a.checkWanted()...)
+}
+
+// checkWanted looks at the backend that the environment asks for, and at those that the lock file pins.
+func (a *app) checkWanted() []contract.Check {
+	b, diags := a.backends()
+	if diags.HasErrors() {
+		return []contract.Check{bad("backends", lock.Name, "Take the file from the history of the repository, or write it again with mbuild backend pin.", "%s", diags[0].Detail)}
+	}
+	var out []contract.Check
+	check := func(what, name, advice string) {
+		if tc, err := b.toolchain(context.Background(), name); err != nil {
+			out = append(out, bad("backends", what, advice, "%v", err))
+		} else {
+			out = append(out, good("backends", what, "%s", tc.Fingerprint))
+		}
+	}
+	if name := os.Getenv(envBackend); name != "" {
+		check(envBackend, name, "Unset MBUILD_BACKEND, or name a backend that this program has; mbuild backend list shows them.")
+	}
+	for _, pin := range b.lock.Pins {
+		if pin.Platform == platform() && mlx.HasXLA {
+			check(pin.Backend, pin.Backend, "Install the plugin that "+lock.Name+" pins, or pin another: docs/backends.md.")
 		}
 	}
 	return out
