@@ -29,14 +29,14 @@ func example(t testing.TB, name, more string) string {
 }
 
 // fetch materialises an output of a block, or a file of an output that is a directory.
-func fetch(t testing.TB, dir, store, block, output, file string) string {
+func fetch(t testing.TB, dir, store, block, output, file string, more ...string) string {
 	var doc struct {
 		Outputs map[string]struct {
 			Digest string
 			Size   int64
 		}
 	}
-	if err := json.Unmarshal([]byte(run(t, dir, store, "show", "-json", block)), &doc); err != nil {
+	if err := json.Unmarshal([]byte(run(t, dir, store, append([]string{"show", "-json", block}, more...)...)), &doc); err != nil {
 		t.Fatal(err)
 	}
 	d, err := cache.ParseDigest(doc.Outputs[output].Digest, doc.Outputs[output].Size)

@@ -48,16 +48,30 @@ func (a *Augmenter) move(op *Op, r *mlx.Random, x, work []float32) {
 		return
 	}
 	copy(work, x)
+	first := min(max(0, right), w)      // places up to here come from outside,
+	last := max(first, min(w, w+right)) // and those from here on; between, a line moves as one
 	for y := range h {
-		sy := outside(y-down, h)
-		for k := range w {
-			sx := outside(k-right, w)
-			to := x[(y*w+k)*c : (y*w+k+1)*c]
-			if sy < 0 || sx < 0 {
-				clear(to)
-				continue
+		to, sy := x[y*w*c:(y+1)*w*c], outside(y-down, h)
+		if sy < 0 {
+			clear(to)
+			continue
+		}
+		from := work[sy*w*c : (sy+1)*w*c]
+		edge := func(k int) {
+			if sx := outside(k-right, w); sx < 0 {
+				clear(to[k*c : (k+1)*c])
+			} else {
+				copy(to[k*c:(k+1)*c], from[sx*c:(sx+1)*c])
 			}
-			copy(to, work[(sy*w+sx)*c:(sy*w+sx+1)*c])
+		}
+		for k := range first {
+			edge(k)
+		}
+		if first < last {
+			copy(to[first*c:last*c], from[(first-right)*c:])
+		}
+		for k := last; k < w; k++ {
+			edge(k)
 		}
 	}
 }

@@ -100,26 +100,26 @@ var Schema = &schema.Kind{Family: "train", Type: "supervised", Version: 2, Doc: 
 	}}}},
 	{Name: "augment", Type: &schema.Type{Op: schema.List, Doc: "What becomes of rows of the train split, anew in each epoch: operations in order, each a function of seed, epoch and row. The valid split is left as it is.", Labels: []string{"type"}, Elem: &schema.Type{Op: schema.Union, Tag: "type", Alts: []*schema.Type{
 		&schema.Type{Op: schema.Struct, Fields: []schema.Field{
-			{Name: "type", Required: true, Type: &schema.Type{Op: schema.String, Doc: "Mirrors images, left to right or top to bottom.", Enum: []any{"flip"}}},
-			{Name: "axis", Default: "horizontal", Type: &schema.Type{Op: schema.String, Enum: []any{"horizontal", "vertical"}}},
+			{Name: "type", Required: true, Type: &schema.Type{Op: schema.String, Enum: []any{"flip"}}},
+			{Name: "axis", Default: "horizontal", Type: &schema.Type{Op: schema.String, Doc: "Mirrors images, left to right (horizontal) or top to bottom.", Enum: []any{"horizontal", "vertical"}}},
 			{Name: "probability", Default: float64(0.5), Type: &schema.Type{Op: schema.Number, Doc: "Share of the rows that are mirrored.", Min: &schema.Bound{Value: 0, Exclusive: false}, Max: &schema.Bound{Value: 1, Exclusive: false}}},
 		}},
 		&schema.Type{Op: schema.Struct, Fields: []schema.Field{
-			{Name: "type", Required: true, Type: &schema.Type{Op: schema.String, Doc: "Pads images on all sides and cuts a piece of the old size out.", Enum: []any{"crop"}}},
-			{Name: "padding", Required: true, Type: &schema.Type{Op: schema.Int, Doc: "Pixels on each side.", Min: &schema.Bound{Value: 1, Exclusive: false}}},
+			{Name: "type", Required: true, Type: &schema.Type{Op: schema.String, Enum: []any{"crop"}}},
+			{Name: "padding", Required: true, Type: &schema.Type{Op: schema.Int, Doc: "Pads images by so many pixels on all sides, and cuts a piece of the old size out.", Min: &schema.Bound{Value: 1, Exclusive: false}}},
 			{Name: "fill", Default: "zero", Type: &schema.Type{Op: schema.String, Doc: "What the padding holds: zeros, or the image mirrored.", Enum: []any{"zero", "reflect"}}},
 		}},
 		&schema.Type{Op: schema.Struct, Fields: []schema.Field{
-			{Name: "type", Required: true, Type: &schema.Type{Op: schema.String, Doc: "Moves images, or series along their first dimension; the edge is repeated.", Enum: []any{"shift"}}},
-			{Name: "max", Required: true, Type: &schema.Type{Op: schema.Int, Doc: "How far at most, in each direction.", Min: &schema.Bound{Value: 1, Exclusive: false}}},
+			{Name: "type", Required: true, Type: &schema.Type{Op: schema.String, Enum: []any{"shift"}}},
+			{Name: "max", Required: true, Type: &schema.Type{Op: schema.Int, Doc: "Moves images, or series along their first dimension, by at most so many elements; the edge is repeated.", Min: &schema.Bound{Value: 1, Exclusive: false}}},
 		}},
 		&schema.Type{Op: schema.Struct, Fields: []schema.Field{
-			{Name: "type", Required: true, Type: &schema.Type{Op: schema.String, Doc: "Adds normal noise.", Enum: []any{"noise"}}},
-			{Name: "deviation", Required: true, Type: &schema.Type{Op: schema.Number, Doc: "In units of the data, before the model's own scale.", Min: &schema.Bound{Value: 0, Exclusive: true}}},
+			{Name: "type", Required: true, Type: &schema.Type{Op: schema.String, Enum: []any{"noise"}}},
+			{Name: "deviation", Required: true, Type: &schema.Type{Op: schema.Number, Doc: "Adds normal noise of this deviation, in units of the data, before the model's own scale.", Min: &schema.Bound{Value: 0, Exclusive: true}}},
 		}},
 		&schema.Type{Op: schema.Struct, Fields: []schema.Field{
-			{Name: "type", Required: true, Type: &schema.Type{Op: schema.String, Doc: "Mixes each row and its label with another row, w and 1-w, w from Beta(alpha, alpha) (Zhang et al. 2018).", Enum: []any{"mixup"}}},
-			{Name: "alpha", Required: true, Type: &schema.Type{Op: schema.Number, Min: &schema.Bound{Value: 0, Exclusive: true}}},
+			{Name: "type", Required: true, Type: &schema.Type{Op: schema.String, Enum: []any{"mixup"}}},
+			{Name: "alpha", Required: true, Type: &schema.Type{Op: schema.Number, Doc: "Mixes each row and its label with another row, w and 1-w, w from Beta(alpha, alpha) (Zhang et al. 2018).", Min: &schema.Bound{Value: 0, Exclusive: true}}},
 		}},
 	}}}},
 	{Name: "schedule", Type: &schema.Type{Op: schema.Union, Doc: "How the learning rate goes; constant if left out.", Labels: []string{"type"}, Tag: "type", Alts: []*schema.Type{
