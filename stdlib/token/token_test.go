@@ -217,6 +217,40 @@ func TestPairs(t *testing.T) {
 	}
 }
 
+// TestSurround: what tokenizer_config.json says of the ends of texts holds where tokenizer.json says nothing.
+func TestSurround(t *testing.T) {
+	for name, tok := range small(t) {
+		s, err := ReadSettings([]byte(`{"add_bos_token": true, "add_eos_token": true, "bos_token": "<s>", "eos_token": {"content": "<unk>"}}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if name != "unigram" {
+			s.Roles = nil
+		}
+		before := tok.Overhead(false)
+		if err := tok.Configure(s); err != nil {
+			t.Fatal(err)
+		}
+		if name != "unigram" {
+			if tok.Overhead(false) != before || before == 0 {
+				t.Errorf("%s: %d special tokens, before %d", name, tok.Overhead(false), before)
+			}
+			continue
+		}
+		again, err := Read(tok.JSON())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, k := range []*Tokenizer{tok, again} {
+			e := k.NewEncoder()
+			got := k.Join(e.Encode("a"), e.Encode("e")).IDs
+			if n := len(got); k.Overhead(false) != 2 || k.Overhead(true) != 4 || got[0] != 1 || got[n-1] != 0 {
+				t.Errorf("%v", got)
+			}
+		}
+	}
+}
+
 func TestAlign(t *testing.T) {
 	words, labels := []int32{-1, 0, 1, 1, 1, 2, -1, 3}, []int32{5, 6, 7}
 	if got, want := Align(words, labels, First, -100), []int32{-100, 5, 6, -100, -100, 7, -100, -100}; !slices.Equal(got, want) {

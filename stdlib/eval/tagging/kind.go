@@ -1,4 +1,5 @@
-// Package tagging is the kind `eval tagging`: entities that a tagger of words finds.
+// Package tagging is the kind `eval tagging`: entities that a tagger of words finds. It needs models that give a vector for each token, and
+// joins the table of kinds with them.
 package tagging
 
 import (
