@@ -1,6 +1,7 @@
 // Command segment measures what a segment of training costs beside its epoch: state out of the device, files, hashes, the store,
-// events. It trains a network of 10 million parameters with Adam and compares the time from the end of one segment to the end of
-// the next with the time that the worker says its epoch took.
+// events. It trains a network with Adam, by default one of 10 million parameters, and compares the time from the end of one segment
+// to the end of the next with the time that the worker says its epoch took. It also says how long the first segment was under way
+// before its first step was reported: the start of a worker and its backend, reading the data, compilation.
 //
 //	go run ./testdata/bench/segment -mbuild mbuild -backend pjrt:/path/to/plugin.so
 //
@@ -32,8 +33,9 @@ func main() {
 	rows := flag.Int("rows", 4096, "rows of an epoch")
 	epochs := flag.Int("epochs", 8, "epochs of a run; the first is left out")
 	rounds := flag.Int("rounds", 3, "runs of each program")
+	model := flag.String("model", "large", "large, mlp or cnn")
 	flag.Parse()
-	if err := measure(strings.Split(*programs, ","), *backend, *rows, *epochs, *rounds); err != nil {
+	if err := measure(strings.Split(*programs, ","), *model, *backend, *rows, *epochs, *rounds); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
@@ -42,29 +44,34 @@ func main() {
 // sample is one segment.
 type sample struct{ whole, epoch float64 } // seconds
 
-func measure(programs []string, backend string, rows, epochs, rounds int) error {
+func measure(programs []string, model, backend string, rows, epochs, rounds int) error {
+	if models[model] == "" {
+		return fmt.Errorf("no model %q", model)
+	}
 	dir, err := os.MkdirTemp("", "segment-")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	if err := write(dir, rows, epochs); err != nil {
+	if err := write(dir, model, rows, epochs); err != nil {
 		return err
 	}
-	all := map[string][]sample{}
+	all, first := map[string][]sample{}, map[string]float64{}
 	for range rounds {
 		for _, p := range programs {
-			s, err := apply(p, dir, backend, rows)
+			s, start, err := apply(p, dir, backend, rows)
 			if err != nil {
 				return fmt.Errorf("%s: %w", p, err)
 			}
-			all[p] = append(all[p], s...)
+			if all[p] = append(all[p], s...); first[p] == 0 || start < first[p] {
+				first[p] = start
+			}
 		}
 	}
 	for _, p := range programs {
 		s := all[p]
-		fmt.Printf("%s: %d segments; epoch: smallest %.3f s, median %.3f s; segment: smallest %.3f s, median %.3f s; overhead: median %.3f s, %.1f %% of the epoch\n",
-			p, len(s), of(s, 0, sample.of), of(s, 0.5, sample.of), of(s, 0, sample.all), of(s, 0.5, sample.all), of(s, 0.5, sample.over), 100*of(s, 0.5, sample.share))
+		fmt.Printf("%s: %d segments; epoch: smallest %.3f s, median %.3f s; segment: smallest %.3f s, median %.3f s; overhead: median %.3f s, %.1f %% of the epoch; first step after %.2f s, the smallest\n",
+			p, len(s), of(s, 0, sample.of), of(s, 0.5, sample.of), of(s, 0, sample.all), of(s, 0.5, sample.all), of(s, 0.5, sample.over), 100*of(s, 0.5, sample.share), first[p])
 	}
 	return nil
 }
@@ -88,10 +95,10 @@ var rate = regexp.MustCompile(`, (\d+) examples/s`)
 
 // apply runs the spec on an empty store. The epoch that begins before the segment ahead of it has ended is measured, too, from
 // end to end.
-func apply(program, dir, backend string, rows int) ([]sample, error) {
+func apply(program, dir, backend string, rows int) (samples []sample, start float64, err error) {
 	store, err := os.MkdirTemp(dir, "store-")
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	defer os.RemoveAll(store)
 	cmd := exec.Command(program, "-C", dir, "apply", "-auto-approve", "-json", "-backend", backend)
@@ -99,13 +106,12 @@ func apply(program, dir, backend string, rows int) ([]sample, error) {
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	if err := cmd.Start(); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	var samples []sample
-	var last time.Time
+	var begin, last time.Time
 	epoch := 0.0
 	lines := bufio.NewScanner(out)
 	lines.Buffer(nil, 1<<20)
@@ -115,6 +121,10 @@ func apply(program, dir, backend string, rows int) ([]sample, error) {
 			continue
 		}
 		switch m := rate.FindStringSubmatch(e.Text); {
+		case e.Type == "action_started" && begin.IsZero():
+			begin = time.Now()
+		case e.Type == "action_progress" && start == 0:
+			start = time.Since(begin).Seconds()
 		case e.Type == "log" && m != nil:
 			perSecond, _ := strconv.ParseFloat(m[1], 64) // digits
 			epoch = float64(rows) / perSecond
@@ -130,20 +140,13 @@ func apply(program, dir, backend string, rows int) ([]sample, error) {
 	if err == nil && len(samples) == 0 {
 		err = errors.New("no segments")
 	}
-	return samples, err
+	return samples, start, err
 }
 
-const spec = `
-dataset "idx" "d" {
-  images  = "images"
-  labels  = "labels"
-  flatten = true
-}
-model "layers" "m" {
-  input "pixels" {
-    shape = [1024]
-    scale = 1 / 255
-  }
+// models are layers by name.
+var models = map[string]string{
+	"large": `
+  layer "flatten" "f" {}
   layer "dense" "a" {
     units      = 3072
     activation = "relu"
@@ -151,7 +154,41 @@ model "layers" "m" {
   layer "dense" "b" {
     units      = 2176
     activation = "relu"
+  }`,
+	"mlp": `
+  layer "flatten" "f" {}
+  layer "dense" "a" {
+    units      = 256
+    activation = "relu"
+  }`,
+	"cnn": `
+  layer "conv2d" "a" {
+    filters    = 16
+    kernel     = 3
+    padding    = "same"
+    activation = "relu"
   }
+  layer "max_pool" "p" { kernel = 2 }
+  layer "conv2d" "b" {
+    filters    = 32
+    kernel     = 3
+    padding    = "same"
+    activation = "relu"
+  }
+  layer "max_pool" "q" { kernel = 2 }
+  layer "flatten" "f" {}`,
+}
+
+const spec = `
+dataset "idx" "d" {
+  images = "images"
+  labels = "labels"
+}
+model "layers" "m" {
+  input "pixels" {
+    shape = [32, 32, 1]
+    scale = 1 / 255
+  }%s
   layer "dense" "c" { units = 10 }
 }
 train "supervised" "t" {
@@ -169,7 +206,7 @@ target "safetensors" "s" {
 `
 
 // write makes the spec, and random images with random labels.
-func write(dir string, rows, epochs int) error {
+func write(dir, model string, rows, epochs int) error {
 	r := rand.New(rand.NewPCG(1, 1))
 	images := []byte{0, 0, 8, 3, 0, 0, byte(rows >> 8), byte(rows), 0, 0, 0, side, 0, 0, 0, side}
 	labels := []byte{0, 0, 8, 1, 0, 0, byte(rows >> 8), byte(rows)}
@@ -180,5 +217,5 @@ func write(dir string, rows, epochs int) error {
 		}
 	}
 	return errors.Join(os.WriteFile(filepath.Join(dir, "images"), images, 0o644), os.WriteFile(filepath.Join(dir, "labels"), labels, 0o644),
-		os.WriteFile(filepath.Join(dir, "spec.mbuild.hcl"), fmt.Appendf(nil, spec, epochs), 0o644))
+		os.WriteFile(filepath.Join(dir, "spec.mbuild.hcl"), fmt.Appendf(nil, spec, models[model], epochs), 0o644))
 }
