@@ -418,3 +418,13 @@ func BenchmarkEncode(b *testing.B) {
 		b.ReportMetric(float64(tokens)/b.Elapsed().Seconds(), "tokens/s")
 	})
 }
+
+// TestLossy: a stretch of bytes that begins a character and does not end it is one U+FFFD, any other byte is one (Unicode, 3.9, as Rust has it).
+func TestLossy(t *testing.T) {
+	for in, want := range map[string]string{"a": "a", "\xff\xfe": "\ufffd\ufffd", "\xe6\xbc": "\ufffd", "\xe6\xbca": "\ufffda", "\xf0\x9f\x98": "\ufffd", "\xf0\x9f\x98\xff": "\ufffd\ufffd",
+		"\xe6\xe6\xbc\xa2": "\ufffd漢", "\xed\xa0\x80": "\ufffd\ufffd\ufffd", "\xc0\x80": "\ufffd\ufffd", "\xf5": "\ufffd", "": ""} {
+		if got := lossy([]byte(in)); got != want {
+			t.Errorf("%q: %q, want %q", in, got, want)
+		}
+	}
+}
