@@ -18,6 +18,7 @@ import (
 	"mbuild.dev/mbuild/stdlib/eval/ranking"
 	"mbuild.dev/mbuild/stdlib/eval/regression"
 	"mbuild.dev/mbuild/stdlib/eval/similarity"
+	"mbuild.dev/mbuild/stdlib/eval/tagging"
 	"mbuild.dev/mbuild/stdlib/model/layers"
 	"mbuild.dev/mbuild/stdlib/model/pretrained"
 	"mbuild.dev/mbuild/stdlib/pass/cast"
@@ -64,6 +65,7 @@ func Kinds() []*executor.Kind {
 		classification.Kind,
 		regression.Kind,
 		similarity.Kind,
+		tagging.Kind,
 		ranking.Kind,
 		safetensors.Kind,
 		onnx.Kind,

@@ -12,11 +12,12 @@ import (
 	"time"
 )
 
-// slow is a spec whose epochs take long enough to be hit in the middle.
+// slow is a spec whose epochs take long enough to be hit in the middle: longer than it takes to store the state of the one before, for the
+// next begins meanwhile.
 const slow = `
 dataset "synthetic" "blobs" {
   shape    = "blobs"
-  rows     = 6000
+  rows     = 20000
   features = 32
   classes  = 4
 }

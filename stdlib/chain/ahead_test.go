@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"mbuild.dev/mbuild/executor"
-	"mbuild.dev/mbuild/executor/mlx"
+	"mbuild.dev/mbuild/executor/mlx/mlxtest"
 	"mbuild.dev/mbuild/stdlib/artifact/bundle"
 	"mbuild.dev/mbuild/stdlib/artifact/dataset"
 	"mbuild.dev/mbuild/stdlib/learn"
@@ -53,11 +53,7 @@ func TestAhead(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			s, err := mlx.Open("go")
-			if err != nil {
-				t.Fatal(err)
-			}
-			if _, err := learn.Predict(t.Context(), s, m, &dataset.Data{Rows: 20, Width: 6, Features: make([]float32, 6*20)}); err != nil {
+			if _, err := learn.Predict(t.Context(), mlxtest.Open(t), m, &dataset.Data{Rows: 20, Width: 6, Features: make([]float32, 6*20)}); err != nil {
 				t.Fatal(err)
 			}
 			if got := b.files(job); got != want[k] {

@@ -15,6 +15,7 @@ import (
 
 	"mbuild.dev/mbuild/executor"
 	"mbuild.dev/mbuild/executor/mlx"
+	"mbuild.dev/mbuild/executor/mlx/mlxtest"
 	"mbuild.dev/mbuild/stdlib/artifact/bundle"
 	"mbuild.dev/mbuild/stdlib/artifact/dataset"
 	"mbuild.dev/mbuild/stdlib/graph"
@@ -29,6 +30,7 @@ type bench struct {
 }
 
 func newBench(t testing.TB, rows int) *bench {
+	mlxtest.Open(t) // which makes it known to this process
 	b := &bench{t: t, dir: t.TempDir()}
 	g := &graph.Graph{Inputs: []graph.Input{{Name: "x", Shape: []int{6}, DType: graph.F32, Scale: 1}}, Outputs: []string{"c"}, Layers: []graph.Layer{
 		{Name: "a", Op: "dense", Inputs: []string{"x"}, Attrs: map[string]any{"units": int64(8), "activation": "relu"}},
@@ -67,7 +69,7 @@ func newBench(t testing.TB, rows int) *bench {
 func (b *bench) job(memory *executor.Memory, params map[string]any, inputs map[string]executor.JobInput, outputs ...string) *executor.Job {
 	b.jobs++
 	out := filepath.Join(b.dir, fmt.Sprint("job", b.jobs))
-	job := &executor.Job{ID: b.jobs, Addr: "t", Params: params, Inputs: inputs, Backend: "go", Log: io.Discard, Memory: memory, Metrics: map[string]float64{}, Next: b.next,
+	job := &executor.Job{ID: b.jobs, Addr: "t", Params: params, Inputs: inputs, Backend: mlxtest.Name(), Log: io.Discard, Memory: memory, Metrics: map[string]float64{}, Next: b.next,
 		Progress: func(int64, int64, map[string]float64) {}, Outputs: map[string]string{}}
 	for _, name := range outputs {
 		job.Outputs[name] = filepath.Join(out, name)

@@ -37,10 +37,10 @@ type Program struct {
 	eval                 *Exec
 }
 
-// smallStep is how many operations a training step has below which the time is in calling, not in computing: about 0.3 ms.
+// smallStep is how many operations a training step has below which much of the time is in calling, not in computing: about 0.6 ms.
 // Then several steps go into one call. Compiling that takes a second or two more, which short epochs do not win back.
 const (
-	smallStep = 32e6
+	smallStep = 160e6
 	groupSize = 8
 	longEpoch = 256
 )

@@ -330,3 +330,80 @@ func TestSequenceInit(t *testing.T) {
 		t.Errorf("bias of an lstm begins as %v", b)
 	}
 }
+
+// TestTwoSequences: two towers over texts of many lengths are padded to few of them, and give what they give at full length.
+func TestTwoSequences(t *testing.T) {
+	l := graphtest.Layer
+	m := &dataset.Manifest{Label: &dataset.Label{Name: "y", Kind: "number"}}
+	d := &dataset.Data{Of: m, Rows: 60, Tokens: map[string]*dataset.Tokens{}}
+	r := mlx.NewRandom(8, "pairs")
+	var layers []graph.Layer
+	g := &graph.Graph{}
+	for _, name := range []string{"q", "a"} {
+		q := dataset.Sequence{Name: name, MaxLength: 20, VocabSize: 10}
+		tokens := &dataset.Tokens{}
+		for i := range 20 {
+			q.Lengths = append(q.Lengths, i+1)
+		}
+		for range d.Rows {
+			for range 1 + int(r.Below(20)) {
+				tokens.IDs = append(tokens.IDs, int32(1+r.Below(9)))
+			}
+			tokens.Ends = append(tokens.Ends, int64(len(tokens.IDs)))
+		}
+		in := name + "_input_ids"
+		m.Sequences, m.Inputs = append(m.Sequences, q), append(m.Inputs, dataset.Input{Name: in, Shape: []int{20}, DType: "I32", Sequence: name, Part: dataset.PartIDs})
+		d.Tokens[name] = tokens
+		g.Inputs = append(g.Inputs, graph.Input{Name: in, Shape: []int{20}, DType: graph.I32, Scale: 1})
+		layers = append(layers, l("padding_mask", name+"m", "inputs", in), l("embedding", name+"e", "vocabulary", 10, "units", 4, "init", "glorot_uniform", "inputs", in),
+			l("dropout", name+"d", "rate", 0.25), l("sequence_pool", name+"p", "mode", "mean", "inputs", name+"d "+name+"m"))
+	}
+	for range d.Rows {
+		d.Numbers, d.Source = append(d.Numbers, float32(r.Below(2))), append(d.Source, 0)
+	}
+	g.Layers = append(layers, l("dot", "score", "inputs", "qp ap"))
+	g.Connect()
+	info, err := graph.Infer(g)
+	if err != nil {
+		t.Fatal(err)
+	}
+	src, err := newSource(g, d)
+	if err != nil || !src.free || len(src.infos) != 64 || !slices.Equal(src.allowed["a"], []int{2, 5, 7, 10, 12, 15, 17, 20}) {
+		t.Fatalf("%+v, %v", src, err)
+	}
+	c := plain
+	c.Loss, c.Batch = "binary_cross_entropy", 8
+	state, _ := train(t, g, info, c, d, &State{Params: Init(info, 1)}, 2)
+	model := &bundle.Model{Graph: g, Info: info, Params: state.Params}
+	got, err := Predict(context.Background(), session(t), model, d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows, inputs := make([]int, d.Rows), map[string][]float32{}
+	for i := range rows {
+		rows[i] = i
+	}
+	for i := range m.Inputs {
+		inputs[m.Inputs[i].Name] = floats(m.Pad(d, &m.Inputs[i], rows, 20))
+	}
+	want, err := reference.Forward(model, d.Rows, inputs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, v := range want[0] {
+		if math.Abs(float64(got[i]-v)) > 1e-5 {
+			t.Errorf("row %d: %g, want %g", i, got[i], v)
+		}
+	}
+}
+
+func TestThin(t *testing.T) {
+	for _, c := range []struct {
+		n    int
+		want []int
+	}{{9, []int{3, 5, 8, 9}}, {4, []int{3, 5, 8, 9}}, {3, []int{3, 5, 9}}, {2, []int{5, 9}}, {1, []int{9}}} {
+		if got := thin([]int{3, 5, 8, 9}, c.n); !slices.Equal(got, c.want) {
+			t.Errorf("%d: %v", c.n, got)
+		}
+	}
+}

@@ -19,10 +19,11 @@ import (
 // source is where the inputs of a graph come from: for each the dataset's input that it takes. A graph takes the inputs of its own
 // names; a graph of one input also takes the only one there is, or the token ids of the only sequence.
 type source struct {
-	graph  *graph.Graph
-	inputs []*dataset.Input // by input of the graph; nil for the features of data that was made by hand
-	free   bool             // sequences may be padded to less than the graph's length
-	infos  map[string]*graph.Info
+	graph   *graph.Graph
+	inputs  []*dataset.Input // by input of the graph; nil for the features of data that was made by hand
+	free    bool             // sequences may be padded to less than the graph's length
+	allowed map[string][]int // by sequence: to these
+	infos   map[string]*graph.Info
 }
 
 // newSource binds a graph to data. What does not fit is a *Misfit.
@@ -114,24 +115,27 @@ func (s *source) check(m *dataset.Manifest) error {
 	return nil
 }
 
-// measure finds whether the graph may be computed at all lengths that batches are padded to, and what its shapes are then.
+// measure finds whether the graph may be computed at all lengths that batches are padded to, and what its shapes are then. Each
+// mixture of lengths is a computation of its own: where several sequences make too many, some lengths are left out, evenly.
 func (s *source) measure(m *dataset.Manifest) error {
-	s.infos = map[string]*graph.Info{}
+	s.infos, s.allowed = map[string]*graph.Info{}, map[string][]int{}
+	each := maxCombinations
+	for each > 1 && combinations(each, len(m.Sequences)) > maxCombinations {
+		each--
+	}
 	combos := []map[string]int{{}}
 	for i := range m.Sequences {
 		q := &m.Sequences[i]
+		s.allowed[q.Name] = thin(q.Lengths, each)
 		var next []map[string]int
 		for _, c := range combos {
-			for _, n := range q.Lengths {
+			for _, n := range s.allowed[q.Name] {
 				one := maps.Clone(c)
 				one[q.Name] = n
 				next = append(next, one)
 			}
 		}
 		combos = next
-		if len(combos) > maxCombinations {
-			return nil
-		}
 	}
 	for _, c := range combos {
 		_, info, err := s.graph.AtLengths(s.byInput(c))
@@ -144,8 +148,29 @@ func (s *source) measure(m *dataset.Manifest) error {
 	return nil
 }
 
-// maxCombinations bounds the lengths that a computation is made for; beyond, all batches have the full length.
+// maxCombinations bounds the mixtures of lengths that a computation is made for.
 const maxCombinations = 64
+
+// combinations is how many ways there are to take one of b for each of n.
+func combinations(b, n int) int {
+	p := 1
+	for range n {
+		p *= b
+	}
+	return p
+}
+
+// thin leaves at most n of rising lengths, evenly, the last among them.
+func thin(lengths []int, n int) []int {
+	if len(lengths) <= n {
+		return lengths
+	}
+	out := make([]int, n)
+	for i := range out {
+		out[i] = lengths[(i+1)*len(lengths)/n-1]
+	}
+	return out
+}
 
 // byInput are lengths by input of the graph, of lengths by sequence.
 func (s *source) byInput(lengths map[string]int) map[string]int {
@@ -175,7 +200,8 @@ func (s *source) lengths(d *dataset.Data, rows []int) map[string]int {
 	for i := range d.Of.Sequences {
 		q := &d.Of.Sequences[i]
 		if s.free {
-			out[q.Name] = q.Padded(d, rows)
+			at, _ := slices.BinarySearch(s.allowed[q.Name], q.Padded(d, rows))
+			out[q.Name] = s.allowed[q.Name][at]
 		}
 	}
 	if !s.free {

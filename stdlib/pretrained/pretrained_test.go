@@ -436,3 +436,22 @@ func FuzzConfig(f *testing.F) {
 		}
 	})
 }
+
+// FuzzIndex: no index of shards is taken that is not what the files have.
+func FuzzIndex(f *testing.F) {
+	b, err := os.ReadFile("testdata/bert_tagging/model.safetensors.index.json")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(b)
+	f.Add([]byte(`{"weight_map": {"a": "x"}}`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		var index struct {
+			WeightMap map[string]string `json:"weight_map"`
+		}
+		err := checkIndex(b, map[string]string{"x": "/x"}, map[string]string{"a": "x"})
+		if err == nil && (json.Unmarshal(b, &index) != nil || len(index.WeightMap) != 1 || index.WeightMap["a"] != "x") {
+			t.Errorf("%q is taken", b)
+		}
+	})
+}

@@ -97,9 +97,9 @@ func indexed(f func(i, n int, s string) string) decoder {
 	}
 }
 
-var cleanup = strings.NewReplacer // what the library removes spaces of, in turn
-var cleanups = []*strings.Replacer{cleanup(" .", "."), cleanup(" ?", "?"), cleanup(" !", "!"), cleanup(" ,", ","), cleanup(" ' ", "'"),
-	cleanup(" n't", "n't"), cleanup(" 'm", "'m"), cleanup(" do not", " don't"), cleanup(" 's", "'s"), cleanup(" 've", "'ve"), cleanup(" 're", "'re")}
+// cleanups are what the library replaces in decoded text, one after the other.
+var cleanups = [][2]string{{" .", "."}, {" ?", "?"}, {" !", "!"}, {" ,", ","}, {" ' ", "'"}, {" n't", "n't"}, {" 'm", "'m"},
+	{" do not", " don't"}, {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"}}
 
 func wordPieceDecoder(prefix string, clean bool) decoder {
 	return indexed(func(i, _ int, s string) string {
@@ -112,7 +112,7 @@ func wordPieceDecoder(prefix string, clean bool) decoder {
 		}
 		for _, c := range cleanups {
 			if clean {
-				s = c.Replace(s)
+				s = strings.ReplaceAll(s, c[0], c[1])
 			}
 		}
 		return s
@@ -143,16 +143,13 @@ func lossy(b []byte) string {
 		}
 		out.WriteRune(utf8.RuneError)
 		n = 1
-		for n < len(b) && n < 4 && !utf8.FullRune(b[:n]) && canGoOn(b[:n+1]) {
+		for n < len(b) && !utf8.FullRune(b[:n+1]) { // what is no full rune yet may begin one
 			n++
 		}
 		b = b[n:]
 	}
 	return out.String()
 }
-
-// canGoOn reports whether some bytes begin a character of UTF-8.
-func canGoOn(b []byte) bool { return !utf8.FullRune(b) }
 
 func metaspaceDecoder(p *part) (decoder, error) {
 	mark := or(p.Replacement, "▁")

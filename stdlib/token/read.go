@@ -311,6 +311,8 @@ type Settings struct {
 	Roles     map[string]string
 	Lowercase *bool
 	MaxLength int
+
+	AddBos, AddEos bool // whether bos_token goes before a text and eos_token after it, where tokenizer.json says nothing
 }
 
 // noLimit is what model_max_length is above where there is none.
@@ -343,6 +345,8 @@ func ReadSettings(b []byte) (*Settings, error) {
 	if json.Unmarshal(m["do_lower_case"], &low) == nil && len(m["do_lower_case"]) > 0 {
 		s.Lowercase = &low
 	}
+	json.Unmarshal(m["add_bos_token"], &s.AddBos) // what is no truth value says nothing
+	json.Unmarshal(m["add_eos_token"], &s.AddEos)
 	var length float64
 	if json.Unmarshal(m["model_max_length"], &length) == nil && length >= 1 && length < noLimit {
 		s.MaxLength = int(length)
@@ -350,7 +354,8 @@ func ReadSettings(b []byte) (*Settings, error) {
 	return s, nil
 }
 
-// Configure takes over roles and the longest input. A token of a role that the tokenizer does not have is an error.
+// Configure takes over roles, the longest input, and, where nothing stands around texts so far, the tokens that are to. A token of a role
+// that the tokenizer does not have is an error.
 func (t *Tokenizer) Configure(s *Settings) error {
 	for _, role := range roles {
 		token := s.Roles[role]
@@ -365,7 +370,40 @@ func (t *Tokenizer) Configure(s *Settings) error {
 	if s.MaxLength > 0 {
 		t.MaxLength = s.MaxLength
 	}
+	if (s.AddBos || s.AddEos) && t.Overhead(false) == 0 {
+		return t.surround(s.AddBos, s.AddEos)
+	}
 	return nil
+}
+
+// surround puts bos_token before texts and eos_token after them.
+func (t *Tokenizer) surround(bos, eos bool) error {
+	var before, after []any
+	tokens := map[string]any{}
+	special := func(role string) []any {
+		id, ok := t.Role(role)
+		if !ok {
+			return nil
+		}
+		s := t.Roles[role]
+		tokens[s] = map[string]any{"id": s, "ids": []int32{id}, "tokens": []string{s}}
+		return []any{map[string]any{"SpecialToken": map[string]any{"id": s, "type_id": 0}}}
+	}
+	if bos {
+		before = special(Bos)
+	}
+	if eos {
+		after = special(Eos)
+	}
+	text := func(name string) []any {
+		return slices.Concat(before, []any{map[string]any{"Sequence": map[string]any{"id": name, "type_id": 0}}}, after)
+	}
+	template := marshal(map[string]any{"type": "TemplateProcessing", "single": text("A"), "pair": slices.Concat(text("A"), text("B")), "special_tokens": tokens})
+	if len(t.config.PostProcessor) > 0 && string(t.config.PostProcessor) != "null" {
+		template = marshal(map[string]any{"type": "Sequence", "processors": []json.RawMessage{t.config.PostProcessor, template}})
+	}
+	t.config.PostProcessor = template
+	return t.readPost(template)
 }
 
 // RoleNames are the roles that the tokenizer has a token for, in the order of special_tokens_map.json.

@@ -2,7 +2,9 @@ package token
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -10,8 +12,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"context"
 )
 
 func python(t *testing.T) string {
@@ -215,4 +215,98 @@ func TestRefereeTheirs(t *testing.T) {
 			compare(t, filepath.Join(again, "tokenizer.json"), tok, corpus(500, 5))
 		})
 	}
+}
+
+// TestRefereeUnicode holds normalizers and pre-tokenizers against the library's for every code point that is assigned, each alone between two
+// letters.
+func TestRefereeUnicode(t *testing.T) {
+	python(t)
+	var texts []string
+	var b strings.Builder
+	for r := rune(0); r <= 0x10ffff; r++ {
+		if r >= 0xd800 && r <= 0xdfff || r >= 0x33500 && r < 0xe0000 || r >= 0xe0200 && r < 0xeff00 || r >= 0xf0100 { // what is not assigned, and private
+			continue
+		}
+		b.WriteString("q" + string(r) + "z ")
+		if b.Len() > 2000 {
+			texts = append(texts, b.String())
+			b.Reset()
+		}
+	}
+	texts = append(texts, b.String())
+	request := map[string]any{"texts": texts, "normalizers": parts(t, `{"type":"BertNormalizer","clean_text":true,"handle_chinese_chars":true,"strip_accents":null,"lowercase":true}`,
+		`{"type":"BertNormalizer","clean_text":false,"handle_chinese_chars":false,"strip_accents":true,"lowercase":false}`, `{"type":"NFC"}`, `{"type":"NFD"}`, `{"type":"NFKC"}`, `{"type":"NFKD"}`,
+		`{"type":"Lowercase"}`, `{"type":"StripAccents"}`, `{"type":"Nmt"}`, `{"type":"Strip","strip_left":true,"strip_right":true}`, `{"type":"ByteLevel"}`,
+		`{"type":"Replace","pattern":{"Regex":"\\s"},"content":"_"}`),
+		"pre_tokenizers": parts(t, `{"type":"BertPreTokenizer"}`, `{"type":"Whitespace"}`, `{"type":"WhitespaceSplit"}`, `{"type":"ByteLevel","add_prefix_space":true,"trim_offsets":true,"use_regex":true}`,
+			`{"type":"Punctuation","behavior":"MergedWithPrevious"}`, `{"type":"Digits","individual_digits":false}`, `{"type":"Digits","individual_digits":true}`, `{"type":"Metaspace","replacement":"▁","prepend_scheme":"always","split":true}`,
+			`{"type":"Split","pattern":{"Regex":"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"},"behavior":"Isolated","invert":false}`)}
+	enc, err := json.Marshal(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := filepath.Join(t.TempDir(), "request.json")
+	if err := os.WriteFile(in, enc, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	var want struct {
+		Normalizers   [][]string
+		PreTokenizers [][][]string `json:"pre_tokenizers"`
+	}
+	if err := json.Unmarshal(script(t, "tokenizers_unicode.py", in), &want); err != nil {
+		t.Fatal(err)
+	}
+	for i, raw := range request["normalizers"].([]json.RawMessage) {
+		n, err := readNormalizer(raw, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		bad := 0
+		for k, s := range texts {
+			if got := string(n(newText(s)).b); got != want.Normalizers[i][k] {
+				if bad++; bad < 4 {
+					t.Errorf("%s %s", raw, firstDifference(got, want.Normalizers[i][k]))
+				}
+			}
+		}
+	}
+	for i, raw := range request["pre_tokenizers"].([]json.RawMessage) {
+		split, err := readSplitter(raw, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		bad := 0
+		for k, s := range texts {
+			var got []string
+			for _, w := range split([]text{newText(s)}) {
+				if len(w.b) > 0 {
+					got = append(got, string(w.b))
+				}
+			}
+			if !slices.Equal(got, want.PreTokenizers[i][k]) {
+				if bad++; bad < 4 {
+					t.Errorf("%s %s", raw, firstDifference(strings.Join(got, "|"), strings.Join(want.PreTokenizers[i][k], "|")))
+				}
+			}
+		}
+	}
+}
+
+func parts(t *testing.T, list ...string) (out []json.RawMessage) {
+	for _, s := range list {
+		if !json.Valid([]byte(s)) {
+			t.Fatal(s)
+		}
+		out = append(out, json.RawMessage(s))
+	}
+	return out
+}
+
+func firstDifference(got, want string) string {
+	g, w := []rune(got), []rune(want)
+	i := 0
+	for i < len(g) && i < len(w) && g[i] == w[i] {
+		i++
+	}
+	return fmt.Sprintf("got %+q, want %+q", string(g[max(0, i-3):min(len(g), i+6)]), string(w[max(0, i-3):min(len(w), i+6)]))
 }

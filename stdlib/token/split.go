@@ -28,9 +28,9 @@ func readSplitter(raw json.RawMessage, depth int) (splitter, error) {
 		return by(runeFinder(isPunctuation), or(p.Behavior, "Isolated"))
 	case "Digits":
 		if p.Individual {
-			return by(runeFinder(isNumber), "Isolated")
+			return by(runeFinder(isNumeric), "Isolated")
 		}
-		return by(runeFinder(isNumber), "Contiguous")
+		return by(runeFinder(isNumeric), "Contiguous")
 	case "CharDelimiterSplit":
 		d, n := utf8.DecodeRuneInString(p.Delimiter)
 		if n == 0 || n != len(p.Delimiter) {

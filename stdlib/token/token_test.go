@@ -2,9 +2,11 @@ package token
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"reflect"
 	"slices"
@@ -45,6 +47,28 @@ func TestDeterministic(t *testing.T) {
 			if got := trainOn(t, o, texts).Files(); !reflect.DeepEqual(got, want) {
 				t.Fatalf("%s differs from one training to the next", o.Model)
 			}
+		}
+	}
+}
+
+// TestGolden: what is trained on a corpus is the same on every machine and with every version of Go. Where it changes on purpose, the
+// versions of the kinds rise.
+func TestGolden(t *testing.T) {
+	texts := corpus(300, 8)
+	for want, o := range map[string]TrainOptions{
+		"efecff2174a6faec": {Model: "WordPiece", VocabSize: 900, MinFrequency: 2, Lowercase: true, StripAccents: true, Han: true},
+		"a87c00105ac727a0": {Model: "BPE", VocabSize: 600, MinFrequency: 2, Template: "roberta"},
+	} {
+		tok := trainOn(t, o, texts)
+		h := sha256.New()
+		for _, name := range slices.Sorted(maps.Keys(tok.Files())) {
+			h.Write(tok.Files()[name])
+		}
+		for _, s := range texts {
+			fmt.Fprint(h, tok.NewEncoder().Encode(s).IDs)
+		}
+		if got := fmt.Sprintf("%x", h.Sum(nil)[:8]); got != want {
+			t.Errorf("%s: %s, want %s", o.Model, got, want)
 		}
 	}
 }
@@ -217,6 +241,40 @@ func TestPairs(t *testing.T) {
 	}
 }
 
+// TestSurround: what tokenizer_config.json says of the ends of texts holds where tokenizer.json says nothing.
+func TestSurround(t *testing.T) {
+	for name, tok := range small(t) {
+		s, err := ReadSettings([]byte(`{"add_bos_token": true, "add_eos_token": true, "bos_token": "<s>", "eos_token": {"content": "<unk>"}}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if name != "unigram" {
+			s.Roles = nil
+		}
+		before := tok.Overhead(false)
+		if err := tok.Configure(s); err != nil {
+			t.Fatal(err)
+		}
+		if name != "unigram" {
+			if tok.Overhead(false) != before || before == 0 {
+				t.Errorf("%s: %d special tokens, before %d", name, tok.Overhead(false), before)
+			}
+			continue
+		}
+		again, err := Read(tok.JSON())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, k := range []*Tokenizer{tok, again} {
+			e := k.NewEncoder()
+			got := k.Join(e.Encode("a"), e.Encode("e")).IDs
+			if n := len(got); k.Overhead(false) != 2 || k.Overhead(true) != 4 || got[0] != 1 || got[n-1] != 0 {
+				t.Errorf("%v", got)
+			}
+		}
+	}
+}
+
 func TestAlign(t *testing.T) {
 	words, labels := []int32{-1, 0, 1, 1, 1, 2, -1, 3}, []int32{5, 6, 7}
 	if got, want := Align(words, labels, First, -100), []int32{-100, 5, 6, -100, -100, 7, -100, -100}; !slices.Equal(got, want) {
@@ -359,4 +417,14 @@ func BenchmarkEncode(b *testing.B) {
 		}
 		b.ReportMetric(float64(tokens)/b.Elapsed().Seconds(), "tokens/s")
 	})
+}
+
+// TestLossy: a stretch of bytes that begins a character and does not end it is one U+FFFD, any other byte is one (Unicode, 3.9, as Rust has it).
+func TestLossy(t *testing.T) {
+	for in, want := range map[string]string{"a": "a", "\xff\xfe": "\ufffd\ufffd", "\xe6\xbc": "\ufffd", "\xe6\xbca": "\ufffda", "\xf0\x9f\x98": "\ufffd", "\xf0\x9f\x98\xff": "\ufffd\ufffd",
+		"\xe6\xe6\xbc\xa2": "\ufffd漢", "\xed\xa0\x80": "\ufffd\ufffd\ufffd", "\xc0\x80": "\ufffd\ufffd", "\xf5": "\ufffd", "": ""} {
+		if got := lossy([]byte(in)); got != want {
+			t.Errorf("%q: %q, want %q", in, got, want)
+		}
+	}
 }

@@ -1,9 +1,12 @@
 package token
 
-import "unicode"
+import (
+	"slices"
+	"unicode"
+)
 
-// The tokenizers library (0.23) knows Unicode by three tables of three versions: punctuation and categories of Unicode 8, marks of
-// Unicode 9, and, in regular expressions, Unicode 16. Go 1.26 has Unicode 15. The tables below are what is between them: found by
+// The tokenizers library (0.23) knows Unicode by tables of several versions: punctuation and categories of Unicode 8, marks of
+// Unicode 9, in regular expressions Unicode 16, and letter case and digits of Unicode 17. Go 1.26 has Unicode 15. The tables below are what is between them: found by
 // asking the library about every code point. They matter for scripts and emoji modifiers that few models have seen; they are here
 // so that ids are equal to those that a model was trained with.
 
@@ -70,10 +73,30 @@ func isWord(r rune) bool {
 
 // lower is the lower case of a rune: two runes of a dotted capital I, else one.
 func lower(r rune) (rune, rune) {
-	if r == 0x130 {
+	switch {
+	case r == 0x130:
 		return 'i', 0x307
+	case r < 0x1c89:
+	case r == 0x1c89 || r >= 0xa7cc && r <= 0xa7da && slices.Contains(lateCapitals, r):
+		return r + 1, 0
+	case r == 0xa7cb:
+		return 0x264, 0
+	case r == 0xa7dc:
+		return 0x19b, 0
+	case r >= 0x10d50 && r <= 0x10d65: // Garay
+		return r + 0x20, 0
+	case r >= 0x16ea0 && r <= 0x16eb8: // Beria Erfe
+		return r + 0x1b, 0
 	}
 	return unicode.ToLower(r), 0
+}
+
+// lateCapitals have a small letter after them since Unicode 16 and 17.
+var lateCapitals = []rune{0xa7cc, 0xa7ce, 0xa7d2, 0xa7d4, 0xa7da}
+
+// isNumeric reports what Digits cuts by: numbers of Unicode 17.
+func isNumeric(r rune) bool {
+	return isNumber(r) || r >= 0x11de0 && r <= 0x11de9 || r >= 0x16ff4 && r <= 0x16ff6
 }
 
 // table makes a table of ranges, given as first and last code point in turn.

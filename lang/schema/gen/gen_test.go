@@ -213,6 +213,9 @@ func generate(r *rand.Rand, t *schema.Type, depth int) any {
 		if t.Pattern != "" && r.Intn(20) > 0 {
 			samples = slices.DeleteFunc(samples, func(s string) bool { return !regexp.MustCompile(t.Pattern).MatchString(s) })
 		}
+		if len(samples) == 0 {
+			return "" // of what fits a pattern there is no sample
+		}
 		return samples[r.Intn(len(samples))]
 	case schema.Ref:
 		return map[string]any{"$ref": "a.b.c.d", "type": t.RefTypes[r.Intn(len(t.RefTypes))]}

@@ -156,11 +156,13 @@ func (cs *cases) sequences() {
 	}
 	cs.add("attention across", []int{5, 4}, Layer("dense", "q", "units", 6), Layer("conv1d", "k", "filters", 6, "kernel", 2, "inputs", "x"), Layer("attention", "l", "heads", 2, "inputs", "q k k"))
 	for _, op := range []string{"lstm", "gru"} {
-		for _, returns := range graph.Returns {
+		for i, returns := range graph.Returns {
 			for _, both := range []bool{false, true} {
-				attrs := []any{"units", 3, "returns", returns, "bidirectional", both}
-				cs.tokens(fmt.Sprintf("%s %s %v", op, returns, both), 4, 2, Layer(op, "l", append(attrs, "inputs", "x")...))
-				cs.tokens(fmt.Sprintf("%s %s %v masked", op, returns, both), 4, 2, Layer(op, "l", append(attrs, "inputs", "x mask")...))
+				inputs, masked := "x", ""
+				if both == (i == 0) {
+					inputs, masked = "x mask", " masked"
+				}
+				cs.tokens(fmt.Sprintf("%s %s %v%s", op, returns, both, masked), 4, 2, Layer(op, "l", "units", 3, "returns", returns, "bidirectional", both, "inputs", inputs))
 			}
 		}
 		cs.tokens(op+" of one", 1, 2, Layer(op, "l", "units", 3, "inputs", "x"))

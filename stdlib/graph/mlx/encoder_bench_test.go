@@ -13,25 +13,27 @@ import (
 	"mbuild.dev/mbuild/stdlib/graph/graphtest"
 )
 
-// The encoder of the benchmarks: two blocks with the norm behind, token and position embeddings, a mask, mean pooling.
-const (
-	encoderRows, encoderLength, encoderUnits, encoderHeads = 16, 64, 128, 4
-	encoderInner, encoderVocabulary, encoderBlocks         = 512, 1000, 2
+// encoder are the sizes of an encoder: blocks with the norm behind, token and position embeddings, a mask, mean pooling.
+type encoder struct{ rows, length, units, heads, inner, vocabulary, blocks int }
+
+var (
+	smallEncoder  = encoder{16, 64, 128, 4, 512, 1000, 2}
+	miniLMEncoder = encoder{16, 128, 384, 12, 1536, 1000, 6} // of MiniLM but for the vocabulary
 )
 
-func encoderSample(t testing.TB) sample {
+func (c encoder) sample(t testing.TB) sample {
 	l := graphtest.Layer
-	layers := []graph.Layer{l("embedding", "tokens", "vocabulary", encoderVocabulary, "units", encoderUnits, "inputs", "ids"), l("position_embedding", "positions", "positions", encoderLength), l("layer_norm", "x0")}
+	layers := []graph.Layer{l("embedding", "tokens", "vocabulary", c.vocabulary, "units", c.units, "inputs", "ids"), l("position_embedding", "positions", "positions", c.length), l("layer_norm", "x0")}
 	x := "x0"
-	for i := range encoderBlocks {
+	for i := range c.blocks {
 		n := func(s string) string { return string(rune('a'+i)) + s }
-		layers = append(layers, l("dense", n("q"), "units", encoderUnits, "inputs", x), l("dense", n("k"), "units", encoderUnits, "inputs", x), l("dense", n("v"), "units", encoderUnits, "inputs", x),
-			l("attention", n("attention"), "heads", encoderHeads, "inputs", n("q")+" "+n("k")+" "+n("v")+" mask"), l("dense", n("out"), "units", encoderUnits), l("add", n("s"), "inputs", x+" "+n("out")), l("layer_norm", n("n")),
-			l("dense", n("inner"), "units", encoderInner, "activation", "gelu_tanh"), l("dense", n("outer"), "units", encoderUnits), l("add", n("t"), "inputs", n("n")+" "+n("outer")), l("layer_norm", n("x")))
+		layers = append(layers, l("dense", n("q"), "units", c.units, "inputs", x), l("dense", n("k"), "units", c.units, "inputs", x), l("dense", n("v"), "units", c.units, "inputs", x),
+			l("attention", n("attention"), "heads", c.heads, "inputs", n("q")+" "+n("k")+" "+n("v")+" mask"), l("dense", n("out"), "units", c.units), l("add", n("s"), "inputs", x+" "+n("out")), l("layer_norm", n("n")),
+			l("dense", n("inner"), "units", c.inner, "activation", "gelu_tanh"), l("dense", n("outer"), "units", c.units), l("add", n("t"), "inputs", n("n")+" "+n("outer")), l("layer_norm", n("x")))
 		x = n("x")
 	}
 	layers = append(layers, l("sequence_pool", "pool", "mode", "mean", "inputs", x+" mask"), l("dense", "logits", "units", 2))
-	return fill(t, "encoder", encoderRows, graphtest.Tokens(encoderLength, 0, layers...))
+	return fill(t, "encoder", c.rows, graphtest.Tokens(c.length, 0, layers...))
 }
 
 // encoderForward is the lowering, over ids, mask and parameters in the order of the graph.
@@ -63,7 +65,7 @@ func encoderWeights(s sample) []weight {
 }
 
 // encoderByHand is the same as one writes it for GoMLX.
-func encoderByHand(args []*Node) *Node {
+func (c encoder) byHand(args []*Node) *Node {
 	ids, mask, params := args[0], args[1], args[2:]
 	next := func() *Node {
 		p := params[0]
@@ -74,25 +76,25 @@ func encoderByHand(args []*Node) *Node {
 	norm := func(x *Node) *Node {
 		centred := Sub(x, ReduceAndKeep(x, ReduceMean, 2))
 		x = Div(centred, Sqrt(AddScalar(ReduceAndKeep(Square(centred), ReduceMean, 2), 1e-5)))
-		return Add(Mul(x, vector(encoderUnits)), vector(encoderUnits))
+		return Add(Mul(x, vector(c.units)), vector(c.units))
 	}
 	dense := func(x *Node, units int) *Node { return Add(MatMul(x, next()), vector(units)) }
 	m := ConvertDType(mask, dtypes.Float32)
-	bias := Reshape(MulScalar(AddScalar(m, -1), 1e9), encoderRows, 1, 1, encoderLength)
+	bias := Reshape(MulScalar(AddScalar(m, -1), 1e9), c.rows, 1, 1, c.length)
 	x := Gather(next(), ExpandDims(ids, -1))
 	x = norm(Add(x, ExpandDims(next(), 0)))
-	for range encoderBlocks {
+	for range c.blocks {
 		split := func(y *Node) *Node {
-			return Reshape(y, encoderRows, encoderLength, encoderHeads, encoderUnits/encoderHeads)
+			return Reshape(y, c.rows, c.length, c.heads, c.units/c.heads)
 		}
-		q, k, v := split(dense(x, encoderUnits)), split(dense(x, encoderUnits)), split(dense(x, encoderUnits))
-		scores := DotGeneral(MulScalar(q, 1/math.Sqrt(encoderUnits/encoderHeads)), []int{3}, []int{0, 2}, k, []int{3}, []int{0, 2})
+		q, k, v := split(dense(x, c.units)), split(dense(x, c.units)), split(dense(x, c.units))
+		scores := DotGeneral(MulScalar(q, 1/math.Sqrt(float64(c.units/c.heads))), []int{3}, []int{0, 2}, k, []int{3}, []int{0, 2})
 		y := DotGeneral(Softmax(Add(scores, bias), -1), []int{3}, []int{0, 1}, v, []int{1}, []int{0, 2})
-		y = Reshape(TransposeAllDims(y, 0, 2, 1, 3), encoderRows, encoderLength, encoderUnits)
-		x = norm(Add(x, dense(y, encoderUnits)))
-		y = dense(x, encoderInner)
+		y = Reshape(TransposeAllDims(y, 0, 2, 1, 3), c.rows, c.length, c.units)
+		x = norm(Add(x, dense(y, c.units)))
+		y = dense(x, c.inner)
 		y = Mul(y, Sigmoid(Mul(y, AddScalar(MulScalar(Square(y), 0.044715*1.5957691216057308), 1.5957691216057308))))
-		x = norm(Add(x, dense(y, encoderUnits)))
+		x = norm(Add(x, dense(y, c.units)))
 	}
 	sum := ReduceSum(Mul(x, ExpandDims(m, -1)), 1)
 	pool := Div(sum, Max(ReduceAndKeep(m, ReduceSum, 1), Scalar(x.Graph(), dtypes.Float32, 1e-9)))
@@ -113,14 +115,14 @@ func encoderStep(forward func(args []*Node) *Node) func(args []*Node) []*Node {
 	}
 }
 
-func encoderArgs(s sample) (fixed, params []*tensors.Tensor) {
-	classes := make([]int32, encoderRows)
+func (c encoder) args(s sample) (fixed, params []*tensors.Tensor) {
+	classes := make([]int32, c.rows)
 	for i := range classes {
 		classes[i] = int32(i % 2)
 	}
-	fixed = append(fixed, tensors.FromFlatDataAndDimensions(classes, encoderRows))
+	fixed = append(fixed, tensors.FromFlatDataAndDimensions(classes, c.rows))
 	for _, in := range s.model.Graph.Inputs {
-		fixed = append(fixed, Input(&in, s.inputs[in.Name], encoderRows))
+		fixed = append(fixed, Input(&in, s.inputs[in.Name], c.rows))
 	}
 	for _, w := range encoderWeights(s) {
 		p := s.model.Params[w.layer][w.param]
@@ -131,9 +133,10 @@ func encoderArgs(s sample) (fixed, params []*tensors.Tensor) {
 
 // TestEncoderNodes: a training step of an encoder has no node more than the one written by hand, and computes the same.
 func TestEncoderNodes(t *testing.T) {
-	s := encoderSample(t)
+	c := smallEncoder
+	s := c.sample(t)
 	count := func(forward func(args []*Node) *Node) (nodes int, loss float32) {
-		fixed, params := encoderArgs(s)
+		fixed, params := c.args(s)
 		var args []any
 		for _, a := range append(fixed, params...) {
 			args = append(args, a)
@@ -148,7 +151,7 @@ func TestEncoderNodes(t *testing.T) {
 		}
 		return nodes, tensors.ToScalar[float32](out[0])
 	}
-	hand, want := count(encoderByHand)
+	hand, want := count(c.byHand)
 	lowered, got := count(encoderForward(s))
 	if lowered > hand {
 		t.Errorf("%d nodes, by hand %d", lowered, hand)
@@ -160,14 +163,19 @@ func TestEncoderNodes(t *testing.T) {
 
 // BenchmarkEncoderStep compares a training step of the encoder with the one written by hand, by turns.
 func BenchmarkEncoderStep(b *testing.B) {
-	s := encoderSample(b)
+	b.Run("small", func(b *testing.B) { smallEncoder.bench(b) })
+	b.Run("minilm", func(b *testing.B) { miniLMEncoder.bench(b) })
+}
+
+func (c encoder) bench(b *testing.B) {
+	s := c.sample(b)
 	step := func(forward func(args []*Node) *Node) func() {
 		ses := session(b)
 		exec, err := NewExec(ses.Backend, encoderStep(forward))
 		if err != nil {
 			b.Fatal(err)
 		}
-		fixed, params := encoderArgs(s)
+		fixed, params := c.args(s)
 		return func() {
 			var args []any
 			for _, f := range fixed {
@@ -190,5 +198,5 @@ func BenchmarkEncoderStep(b *testing.B) {
 			params = out[1:]
 		}
 	}
-	turns(b, step(encoderByHand), step(encoderForward(s)))
+	turns(b, step(c.byHand), step(encoderForward(s)))
 }

@@ -5,7 +5,7 @@ package pretrained
 import "mbuild.dev/mbuild/lang/schema"
 
 // Schema is the table of model.pretrained.
-var Schema = &schema.Kind{Family: "model", Type: "pretrained", Version: 1, Doc: "A model with its weights, in the layout of Hugging Face's transformers: config.json beside tensors in safetensors files. Of types bert, distilbert, roberta (also xlm-roberta and camembert) and gpt2. Inputs are input_ids and attention_mask, whole numbers; layers are called as in std/bert.", Struct: &schema.Type{Op: schema.Struct, Fields: []schema.Field{
+var Schema = &schema.Kind{Family: "model", Type: "pretrained", Version: 1, Doc: "A model with its weights, in the layout of Hugging Face's transformers: config.json beside tensors in safetensors files. Dropout of attention weights is not computed. Of types bert, distilbert, roberta (also xlm-roberta and camembert) and gpt2. Inputs are input_ids and attention_mask, whole numbers; layers are called as in std/bert.", Struct: &schema.Type{Op: schema.Struct, Fields: []schema.Field{
 	{Name: "files", Required: true, Type: &schema.Type{Op: schema.List, Doc: "Files of the directory, most often of fileset(\"DIR/*\"). What is read is config.json and, beside it, files of tensors and their index.", MinItems: 1, Elem: &schema.Type{Op: schema.String}}},
 	{Name: "sha256", Type: &schema.Type{Op: schema.Map, Doc: "Digests that files must have, by their names without directory, 64 hexadecimal digits.", Elem: &schema.Type{Op: schema.String, Pattern: "^[0-9a-f]{64}$"}}},
 	{Name: "length", Type: &schema.Type{Op: schema.Int, Doc: "Length of sequences at most; the longest that the model has positions for when absent.", Min: &schema.Bound{Value: 1, Exclusive: false}, Max: &schema.Bound{Value: 1e+07, Exclusive: false}}},
