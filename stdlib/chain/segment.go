@@ -153,6 +153,7 @@ func attach(job *executor.Job) (*warm, error) {
 		if in.Origin != "" && in.Origin == w.origin && w.data.digest == job.Inputs["data"].Digest &&
 			(w.params == string(enc) || w.ahead == nil && w.trainer.Reschedule(config)) {
 			w.params, w.config = string(enc), config
+			job.Need = needs(w.info, w.config)
 			return w, nil
 		}
 	}

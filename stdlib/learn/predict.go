@@ -22,17 +22,17 @@ func Predict(ctx context.Context, s *mlx.Session, m *bundle.Model, d *dataset.Da
 	if err != nil {
 		return nil, err
 	}
-	p, err := lower.Load(s, m)
-	if err != nil {
-		return nil, err
-	}
-	defer p.Close()
 	info, err := graph.Infer(m.Graph)
 	if err != nil {
 		return nil, err
 	}
 	dst := newPredictions(src, d, info.Shapes[m.Graph.Outputs[0]])
 	prog := &Program{graph: m.Graph}
+	p, err := lower.Load(s, m) // the last that is seen of the weights in memory
+	if err != nil {
+		return nil, err
+	}
+	defer p.Close()
 	for _, rows := range chunks(src, info, d) {
 		if err := ctx.Err(); err != nil {
 			return nil, err

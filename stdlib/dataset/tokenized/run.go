@@ -42,7 +42,7 @@ type builder struct {
 	words  bool     // the first column is of words
 	tags   bool     // the label tags them
 	bytes  [2]int64 // of text, of the sequences of the split at work
-	counts struct{ rows, tokens, truncated, empty, lost int }
+	counts struct{ tokens, truncated, empty, lost int }
 }
 
 // run makes a dataset of tokens of a dataset of text.
@@ -226,14 +226,17 @@ func (b *builder) split(ctx context.Context, name string, d *dataset.Data) (*dat
 			}
 			b.job.Progress(int64(r), int64(d.Rows), nil)
 		}
+		cut := b.counts.truncated
 		rows, err := b.row(name, d, r)
 		if err != nil {
 			return nil, err
 		}
 		if rows == nil {
+			b.counts.truncated = cut
 			b.counts.empty++
 			continue
 		}
+		b.counts.truncated = min(b.counts.truncated, cut+1) // one row, whether one of its texts was cut or both
 		for i, e := range rows {
 			b.add(out.Tokens[b.out.Sequences[i].Name], e)
 			b.bytes[i] += covered(e)
@@ -257,7 +260,6 @@ func (b *builder) add(t *dataset.Tokens, e *token.Encoding) {
 	}
 	t.Words = append(t.Words, e.Words...)
 	t.Ends = append(t.Ends, int64(len(t.IDs)))
-	b.counts.rows++
 	b.counts.tokens += e.Len()
 }
 
@@ -492,8 +494,11 @@ const reportBatch = 32
 
 // report says what became of the rows.
 func (b *builder) report(splits map[string]*dataset.Data) {
-	c, m := b.counts, b.job.Metrics
-	m["rows"], m["tokens"], m["truncated_rows"], m["empty_rows"] = float64(c.rows), float64(c.tokens), float64(c.truncated), float64(c.empty)
+	c, m, rows := b.counts, b.job.Metrics, 0
+	for _, d := range splits {
+		rows += d.Rows
+	}
+	m["rows"], m["tokens"], m["truncated_rows"], m["empty_rows"] = float64(rows), float64(c.tokens), float64(c.truncated), float64(c.empty)
 	if b.tags {
 		m["truncated_words"] = float64(c.lost)
 	}
@@ -509,7 +514,7 @@ func (b *builder) report(splits map[string]*dataset.Data) {
 		warn("%d rows have no token and are left out", c.empty)
 	}
 	if c.truncated > 0 {
-		warn("%d of %d rows have more than max_length = %d tokens and are cut", c.truncated, c.rows, b.MaxLength)
+		warn("%d of %d rows have more than max_length = %d tokens and are cut", c.truncated, rows, b.MaxLength)
 	}
 	if c.lost > 0 {
 		warn("%d words with their labels are cut off; evaluations do not see them", c.lost)

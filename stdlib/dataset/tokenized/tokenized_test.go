@@ -244,6 +244,12 @@ func TestPairs(t *testing.T) {
 	if rows(tok, got, "q")[0] != "[CLS] the cat [SEP]" || rows(tok, got, "a")[0] != "[CLS] sat [SEP]" || len(r.m.Inputs) != 4 || r.m.Inputs[2].Name != "a_input_ids" {
 		t.Errorf("%q %+v", rows(tok, got, "a"), r.m.Inputs)
 	}
+	if r.job.Metrics["rows"] != 2 {
+		t.Errorf("%v rows of 2", r.job.Metrics["rows"])
+	}
+	if r, err = build(t, tok, m, d, map[string]any{"text": "q", "second": "a", "max_length": 3}); err != nil || r.job.Metrics["truncated_rows"] != 2 {
+		t.Errorf("%v, cut are %v of 2", err, r.job.Metrics["truncated_rows"])
+	}
 }
 
 func TestPack(t *testing.T) {

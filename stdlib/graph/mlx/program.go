@@ -16,7 +16,7 @@ import (
 // Program is a model ready for inference: its weights stay on the device, and each number of rows that it is given is compiled
 // once. It may be used by several goroutines.
 type Program struct {
-	model  *bundle.Model
+	graph  *graph.Graph
 	names  []weight
 	params []any
 	exec   *Exec
@@ -30,10 +30,10 @@ func Load(s *mlx.Session, m *bundle.Model) (*Program, error) {
 	if err := m.Check(); err != nil {
 		return nil, err
 	}
-	p := &Program{model: m}
+	p := &Program{graph: m.Graph}
 	for _, layer := range slices.Sorted(maps.Keys(m.Params)) {
 		for _, param := range slices.Sorted(maps.Keys(m.Params[layer])) {
-			t, err := upload(m.Params[layer][param])
+			t, err := upload(s, m.Params[layer][param])
 			if err != nil {
 				return nil, fmt.Errorf("layer %q, parameter %q: %w", layer, param, err)
 			}
@@ -49,17 +49,17 @@ func Load(s *mlx.Session, m *bundle.Model) (*Program, error) {
 	})
 }
 
-func upload(t *bundle.Tensor) (*tensors.Tensor, error) {
+func upload(s *mlx.Session, t *bundle.Tensor) (*tensors.Tensor, error) {
 	if t.DType == graph.F16 || t.DType == graph.BF16 {
-		return mlx.Tensor(t.Float32s(), t.Shape...), nil
+		t = bundle.Float32(t.Shape, t.Float32s())
 	}
-	return mlx.FromBytes(string(t.DType), t.Shape, t.Data)
+	return s.Upload(string(t.DType), t.Shape, t.Data)
 }
 
 // build lowers the model; args are the inputs in the graph's order, then the parameters.
 func (p *Program) build(args []*Node) []*Node {
 	inputs := map[string]*Node{}
-	for i, in := range p.model.Graph.Inputs {
+	for i, in := range p.graph.Inputs {
 		inputs[in.Name] = args[i]
 	}
 	params := Values{}
@@ -67,9 +67,9 @@ func (p *Program) build(args []*Node) []*Node {
 		if params[n.layer] == nil {
 			params[n.layer] = map[string]*Node{}
 		}
-		params[n.layer][n.param] = args[len(p.model.Graph.Inputs)+i]
+		params[n.layer][n.param] = args[len(p.graph.Inputs)+i]
 	}
-	fwd := &Lowering{Graph: p.model.Graph, Params: params}
+	fwd := &Lowering{Graph: p.graph, Params: params}
 	return fwd.Forward(inputs)
 }
 
@@ -98,7 +98,7 @@ func whole[T int32 | int64](x []float32) []T {
 // is computed together.
 func (p *Program) Forward(rows int, inputs map[string][]float32) ([][]float32, error) {
 	var args []*tensors.Tensor
-	for _, in := range p.model.Graph.Inputs {
+	for _, in := range p.graph.Inputs {
 		x := inputs[in.Name]
 		if rows < 1 || len(x) != rows*graph.Size(in.Shape) {
 			return nil, fmt.Errorf("input %q needs %d rows of %v, but has %d numbers", in.Name, max(rows, 1), in.Shape, len(x))
