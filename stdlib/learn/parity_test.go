@@ -40,9 +40,11 @@ func TestParity(t *testing.T) {
 		"ema":             {func(c *Config) { c.EMA = &EMA{Decay: 0.9} }, 1e-4},
 		"clip_value":      {func(c *Config) { c.ClipValue = 0.01 }, 1e-4},
 		"label_smoothing": {func(c *Config) { c.LabelSmoothing = 0.1 }, 1e-4},
-		"groups":          {func(c *Config) { c.Groups = []Group{{Match: []string{"*/bias"}, LRScale: pointer(0.5), WeightDecay: pointer(0)}} }, 1e-4},
-		"schedule":        {func(c *Config) { c.Schedule = Schedule{Type: "cosine", Epochs: 4, WarmupSteps: 3, Final: 0.1} }, 1e-4},
-		"log_every":       {func(c *Config) { c.LogEvery = 2 }, 1e-4},
+		"groups": {func(c *Config) {
+			c.Groups = []Group{{Match: []string{"*/bias"}, LRScale: pointer(0.5), WeightDecay: pointer(0)}}
+		}, 1e-4},
+		"schedule":  {func(c *Config) { c.Schedule = Schedule{Type: "cosine", Epochs: 4, WarmupSteps: 3, Final: 0.1} }, 1e-4},
+		"log_every": {func(c *Config) { c.LogEvery = 2 }, 1e-4},
 		// what is rounded to 11 or 8 bits at every layer falls to the other side now and then
 		"float16":  {func(c *Config) { c.Precision = "float16" }, 2e-3},
 		"bfloat16": {func(c *Config) { c.Precision = "bfloat16" }, 2e-2},
