@@ -1,5 +1,4 @@
-// Package tagging is the kind `eval tagging`: entities that a tagger of words finds. It needs models that give a vector for each token, and
-// joins the table of kinds with them.
+// Package tagging is the kind `eval tagging`: entities that a tagger of words finds. Its models give logits for each token.
 package tagging
 
 import (
