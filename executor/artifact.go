@@ -71,7 +71,13 @@ func (m *machine) publish(n *node, res *cache.ActionResult) ([]ArtifactResult, e
 // or Force is set. The artifact is a copy: one that shared its bytes with the store would damage the store when it is edited.
 func (a *Artifacts) write(ctx context.Context, store cache.Store, art planner.Artifact, out cache.Output) (ArtifactResult, error) {
 	path := filepath.Join(a.Dir, filepath.FromSlash(art.Path))
-	r := ArtifactResult{Block: art.Block.Addr.String(), Path: art.Path, MediaType: out.MediaType, Digest: out.Digest}
+	r := ArtifactResult{Block: art.Block.Addr.String(), Path: art.Path, MediaType: out.MediaType, Digest: out.Digest, Size: out.Digest.Size()}
+	if out.Directory {
+		r.Size = 0
+		if err := cache.WalkFiles(ctx, store, out.Digest, func(_ string, d cache.Digest) error { r.Size += d.Size(); return nil }); err != nil {
+			return r, err
+		}
+	}
 	if err := a.makeRoom(path); err != nil {
 		return r, err
 	}

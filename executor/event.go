@@ -78,6 +78,7 @@ type ArtifactResult struct {
 	Path      string // as the spec gives it
 	MediaType string
 	Digest    cache.Digest
+	Size      int64    // bytes; of a directory, those of all its files
 	Written   bool     // false when it was there already
 	Overwrote []string // files that no apply had written and that are gone now, because Artifacts.Force is set
 }

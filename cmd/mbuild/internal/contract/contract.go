@@ -290,7 +290,7 @@ func EventOf(e executor.Event) any {
 			out.Value, out.Margin = &g.Value, &g.Margin
 		}
 	case e.Artifact != nil:
-		size := e.Artifact.Digest.Size()
+		size := e.Artifact.Size
 		out.Type, out.Address, out.Path, out.MediaType, out.Digest, out.Size = "artifact", "", e.Artifact.Path, e.Artifact.MediaType, text(e.Artifact.Digest.String()), &size
 		out.Overwrote = e.Artifact.Overwrote
 	case e.Log != nil:

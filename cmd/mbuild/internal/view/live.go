@@ -235,7 +235,7 @@ func (v *View) Result(res *executor.Result) {
 		if a.Written {
 			state = "written"
 		}
-		fmt.Fprintf(v.out, "artifact %s  %s  (%s, %s)\n", a.Path, a.Block, Bytes(a.Digest.Size()), state)
+		fmt.Fprintf(v.out, "artifact %s  %s  (%s, %s)\n", a.Path, a.Block, Bytes(a.Size), state)
 		for _, f := range a.Overwrote {
 			fmt.Fprintf(v.out, "  overwrote %s, which mbuild had not written\n", f)
 		}
