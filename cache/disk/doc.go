@@ -12,10 +12,12 @@
 //	index             where the records are; may be missing, or behind
 //	losses            a byte for each tombstone that the log got
 //	blobs/ab/<hex>    one read-only file for each blob of 64 KiB or more, named by its SHA-256
-//	tmp/live-<n>      locked by a process as long as it lives; tmp/live-<n>.d is its own, and a leftover when it does not live
+//	tmp/live-<n>      locked by a process as long as it lives, and says who it is: {"pid","host","work"}; tmp/live-<n>.d is its own,
+//	                  and a leftover when it does not live
 //	leases/lease-<n>  likewise; what the process has in use (lease.go)
-//	locks             an empty file whose offsets are locked: those below 1 << 62 for keys that are being worked on, that one by
-//	                  plans (shared) and the collection of garbage; the whole of it while pins, projects or size are changed
+//	locks             an empty file whose offsets are locked: those below 1 << 62 for keys that are being worked on (as many bytes as the
+//	                  number of the process, so that others know who it is), that one by plans (shared) and the collection of
+//	                  garbage; the whole of it while pins, projects or size are changed
 //	pins, projects    a JSON document a line: {"key","digest","label"}, {"dir","time"}
 //	size              what the store was counted to take on the disk, and what was added since: 8 bytes and their CRC-32C
 //
