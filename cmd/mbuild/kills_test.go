@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -67,21 +68,40 @@ func TestKills(t *testing.T) {
 	if _, err := os.Stat("/proc/self/task"); err != nil {
 		t.Skip("finds workers in /proc")
 	}
-	kills, perSalt := 10, 10
+	kills, groups := 10, 1
 	if os.Getenv("MBUILD_LONG") != "" {
-		kills, perSalt = 1000, 25
+		kills, groups = 250, 4 // most of the time an apply waits to be killed
 	}
+	var mu sync.Mutex
+	var parents, workers int
+	t.Run("groups", func(t *testing.T) {
+		for g := range groups {
+			t.Run(strconv.Itoa(g), func(t *testing.T) {
+				t.Parallel()
+				p, w := killMany(t, kills)
+				mu.Lock()
+				defer mu.Unlock()
+				parents, workers = parents+p, workers+w
+			})
+		}
+	})
+	t.Logf("%d kills: %d of parents, %d of workers", parents+workers, parents, workers)
+}
+
+// killMany kills applies of one project so many times, and returns how many of them were of parents and of workers.
+func killMany(t *testing.T, kills int) (parents, workers int) {
 	seed := uint64(time.Now().UnixNano())
 	r := rand.New(rand.NewPCG(seed, 0))
 	t.Logf("seed %d", seed)
+	perSalt := min(kills, 25)
 	dir, store := write(t, killSpec), t.TempDir()
-	var parents, workers int
 	length := 500 * time.Millisecond
 	for salt, done := 1, 0; done < kills; salt++ {
 		k := killing{t: t, dir: dir, store: store, salt: salt, built: map[string]bool{}}
 		for range perSalt {
 			parent := r.IntN(3) > 0
-			if k.apply(time.Duration(r.Int64N(int64(length))), parent) {
+			early := r.Float64() // rather than late: what is left to do gets less and less
+			if k.apply(time.Duration(early*early*float64(length)), parent) {
 				done++
 				if parent {
 					parents++
@@ -107,7 +127,7 @@ func TestKills(t *testing.T) {
 		}
 		os.RemoveAll(filepath.Join(dir, "dist"))
 	}
-	t.Logf("%d kills: %d of parents, %d of workers", parents+workers, parents, workers)
+	return parents, workers
 }
 
 // killing is the work of one salt.
