@@ -95,7 +95,7 @@ func killMany(t *testing.T, kills int) (parents, workers int) {
 	t.Logf("seed %d", seed)
 	perSalt := min(kills, 25)
 	dir, store := write(t, killSpec), t.TempDir()
-	length := 500 * time.Millisecond
+	length := 300 * time.Millisecond
 	for salt, done := 1, 0; done < kills; salt++ {
 		k := killing{t: t, dir: dir, store: store, salt: salt, built: map[string]bool{}}
 		for range perSalt {
@@ -159,7 +159,7 @@ func (k *killing) apply(after time.Duration, parent bool) (hit bool) {
 			case <-ended:
 				killed <- false
 			case <-time.After(after):
-				killed <- kill(cmd.Process.Pid, parent)
+				killed <- killSoon(cmd.Process.Pid, parent, ended)
 			}
 		}()
 	} else {
@@ -185,6 +185,20 @@ func (k *killing) apply(after time.Duration, parent bool) (hit bool) {
 		k.t.Fatalf("salt %d: an apply that nobody killed ended with %v", k.salt, err)
 	}
 	return hit
+}
+
+// killSoon kills a process, or the first of its children that there is before it has ended.
+func killSoon(pid int, itself bool, ended chan struct{}) bool {
+	for {
+		if kill(pid, itself) {
+			return true
+		}
+		select {
+		case <-ended:
+			return false
+		case <-time.After(time.Millisecond):
+		}
+	}
 }
 
 // kill kills a process or one of its children; false when there is none.
