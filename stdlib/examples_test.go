@@ -56,6 +56,15 @@ func plainSpec(t *testing.T, table *planner.Table, files map[string][]byte) stri
 	return b.String() + string(enc)
 }
 
+// TestVersions: the version of a kind is the one that its schema states.
+func TestVersions(t *testing.T) {
+	for _, k := range Kinds() {
+		if k.Version != k.Schema.Version {
+			t.Errorf("%s has version %d, and its schema.cue %d", k.Name(), k.Version, k.Schema.Version)
+		}
+	}
+}
+
 // TestKindExamples: the example of each kind plans without a warning, means the same in both syntaxes, has the kind in it, and
 // is laid out as fmt does.
 func TestKindExamples(t *testing.T) {
