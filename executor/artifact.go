@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -72,12 +73,6 @@ func (m *machine) publish(n *node, res *cache.ActionResult) ([]ArtifactResult, e
 func (a *Artifacts) write(ctx context.Context, store cache.Store, art planner.Artifact, out cache.Output) (ArtifactResult, error) {
 	path := filepath.Join(a.Dir, filepath.FromSlash(art.Path))
 	r := ArtifactResult{Block: art.Block.Addr.String(), Path: art.Path, MediaType: out.MediaType, Digest: out.Digest, Size: out.Digest.Size()}
-	if out.Directory {
-		r.Size = 0
-		if err := cache.WalkFiles(ctx, store, out.Digest, func(_ string, d cache.Digest) error { r.Size += d.Size(); return nil }); err != nil {
-			return r, err
-		}
-	}
 	if err := a.makeRoom(path); err != nil {
 		return r, err
 	}
@@ -89,7 +84,7 @@ func (a *Artifacts) write(ctx context.Context, store cache.Store, art planner.Ar
 	case err != nil:
 		return r, plainPath(err)
 	case there.InPlace:
-		return r, a.remember(art, out, path)
+		return a.settled(r, art, out, path)
 	case len(there.Foreign) > 0 && !a.Force:
 		return r, foreignFailure(art.Path, there)
 	}
@@ -100,7 +95,26 @@ func (a *Artifacts) write(ctx context.Context, store cache.Store, art planner.Ar
 	if err := replace(ctx, store, out, path); err != nil {
 		return r, err
 	}
-	return r, a.remember(art, out, path)
+	return a.settled(r, art, out, path)
+}
+
+// settled remembers an artifact that is in place, and sums up its bytes there: those of the store may be gone.
+func (a *Artifacts) settled(r ArtifactResult, art planner.Artifact, out cache.Output, path string) (ArtifactResult, error) {
+	if err := a.remember(art, out, path); err != nil || !out.Directory {
+		return r, err
+	}
+	r.Size = 0
+	err := filepath.WalkDir(path, func(_ string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		info, err := d.Info()
+		if err == nil {
+			r.Size += info.Size()
+		}
+		return err
+	})
+	return r, err
 }
 
 // foreignFailure names what an apply will not overwrite by itself.
