@@ -15,6 +15,7 @@ import (
 	"mbuild.dev/mbuild/stdlib/dataset/text"
 	"mbuild.dev/mbuild/stdlib/dataset/tokenized"
 	"mbuild.dev/mbuild/stdlib/eval/classification"
+	languagemodel "mbuild.dev/mbuild/stdlib/eval/language_model"
 	"mbuild.dev/mbuild/stdlib/eval/ranking"
 	"mbuild.dev/mbuild/stdlib/eval/regression"
 	"mbuild.dev/mbuild/stdlib/eval/similarity"
@@ -35,6 +36,7 @@ import (
 	"mbuild.dev/mbuild/stdlib/tokenizer/bpe"
 	pretrainedtokenizer "mbuild.dev/mbuild/stdlib/tokenizer/pretrained"
 	"mbuild.dev/mbuild/stdlib/tokenizer/wordpiece"
+	"mbuild.dev/mbuild/stdlib/train/pretrain"
 	"mbuild.dev/mbuild/stdlib/train/supervised"
 )
 
@@ -56,6 +58,7 @@ func Kinds() []*executor.Kind {
 		tokenized.Kind,
 		layers.Kind,
 		pretrained.Kind,
+		pretrain.Kind,
 		supervised.Kind,
 		prune.Kind,
 		prunechannels.Kind,
@@ -67,6 +70,7 @@ func Kinds() []*executor.Kind {
 		similarity.Kind,
 		tagging.Kind,
 		ranking.Kind,
+		languagemodel.Kind,
 		safetensors.Kind,
 		onnx.Kind,
 		hftokenizer.Kind,
