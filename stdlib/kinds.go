@@ -23,6 +23,7 @@ import (
 	"mbuild.dev/mbuild/stdlib/model/pretrained"
 	"mbuild.dev/mbuild/stdlib/pass/cast"
 	"mbuild.dev/mbuild/stdlib/pass/fold"
+	"mbuild.dev/mbuild/stdlib/pass/merge"
 	"mbuild.dev/mbuild/stdlib/pass/prune"
 	prunechannels "mbuild.dev/mbuild/stdlib/pass/prune_channels"
 	"mbuild.dev/mbuild/stdlib/pass/quantize"
@@ -35,6 +36,8 @@ import (
 	"mbuild.dev/mbuild/stdlib/tokenizer/bpe"
 	pretrainedtokenizer "mbuild.dev/mbuild/stdlib/tokenizer/pretrained"
 	"mbuild.dev/mbuild/stdlib/tokenizer/wordpiece"
+	"mbuild.dev/mbuild/stdlib/train/adapter"
+	"mbuild.dev/mbuild/stdlib/train/lora"
 	"mbuild.dev/mbuild/stdlib/train/supervised"
 )
 
@@ -57,9 +60,12 @@ func Kinds() []*executor.Kind {
 		layers.Kind,
 		pretrained.Kind,
 		supervised.Kind,
+		lora.Kind,
+		adapter.Kind,
 		prune.Kind,
 		prunechannels.Kind,
 		fold.Kind,
+		merge.Kind,
 		quantize.Kind,
 		cast.Kind,
 		classification.Kind,
