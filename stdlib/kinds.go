@@ -20,6 +20,7 @@ import (
 	"mbuild.dev/mbuild/stdlib/eval/similarity"
 	"mbuild.dev/mbuild/stdlib/eval/tagging"
 	"mbuild.dev/mbuild/stdlib/model/layers"
+	"mbuild.dev/mbuild/stdlib/model/peft"
 	"mbuild.dev/mbuild/stdlib/model/pretrained"
 	"mbuild.dev/mbuild/stdlib/pass/cast"
 	"mbuild.dev/mbuild/stdlib/pass/fold"
@@ -32,6 +33,7 @@ import (
 	hftokenizer "mbuild.dev/mbuild/stdlib/target/hf_tokenizer"
 	"mbuild.dev/mbuild/stdlib/target/huggingface"
 	"mbuild.dev/mbuild/stdlib/target/onnx"
+	targetpeft "mbuild.dev/mbuild/stdlib/target/peft"
 	"mbuild.dev/mbuild/stdlib/target/safetensors"
 	"mbuild.dev/mbuild/stdlib/tokenizer/bpe"
 	pretrainedtokenizer "mbuild.dev/mbuild/stdlib/tokenizer/pretrained"
@@ -59,6 +61,7 @@ func Kinds() []*executor.Kind {
 		tokenized.Kind,
 		layers.Kind,
 		pretrained.Kind,
+		peft.Kind,
 		supervised.Kind,
 		lora.Kind,
 		adapter.Kind,
@@ -77,6 +80,7 @@ func Kinds() []*executor.Kind {
 		onnx.Kind,
 		hftokenizer.Kind,
 		huggingface.Kind,
+		targetpeft.Kind,
 		template.Kind,
 		exec.Kind,
 	}

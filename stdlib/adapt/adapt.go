@@ -288,3 +288,41 @@ func New(base *bundle.Model, digest string, c adapter.Config, seed int64) (*adap
 	maps.Copy(a.Params, learn.Init(fresh, seed))
 	return a, nil
 }
+
+// Detach returns the graph that Attach was given, of what it returned.
+func Detach(g *graph.Graph, c *adapter.Config) *graph.Graph {
+	g = g.Clone()
+	for _, t := range c.Targets {
+		l := g.Layer(t)
+		if l == nil {
+			continue
+		}
+		if f := g.Layer(t + loraActivation); f != nil {
+			l.Attrs["activation"] = f.Attrs["function"]
+		}
+		own := []string{t + loraDropout, t + loraA, t + loraB, t + loraScale, t + loraSum, t + loraActivation, t + down, t + up, t + bottleneck}
+		g.Layers = slices.DeleteFunc(g.Layers, func(l graph.Layer) bool { return slices.Contains(own, l.Name) })
+		swap := func(names []string) {
+			for i, n := range names {
+				if slices.Contains(own, n) {
+					names[i] = t
+				}
+			}
+		}
+		for i := range g.Layers {
+			swap(g.Layers[i].Inputs)
+		}
+		swap(g.Outputs)
+	}
+	return g
+}
+
+// Matrices are the two matrices of LoRA that belong to a layer, A [in, rank] and B [rank, out].
+func Matrices(a *adapter.Adapter, layer string) (first, second *bundle.Tensor) {
+	return a.Params[layer+loraA]["weight"], a.Params[layer+loraB]["weight"]
+}
+
+// SetMatrices puts the two into an adapter.
+func SetMatrices(a *adapter.Adapter, layer string, first, second *bundle.Tensor) {
+	a.Params[layer+loraA], a.Params[layer+loraB] = bundle.Params{"weight": first}, bundle.Params{"weight": second}
+}

@@ -102,6 +102,10 @@ func TestLoRA(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		was, _ := base.Graph.Encode()
+		if is, err := Detach(a.Graph, &a.Config).Encode(); err != nil || string(is) != string(was) {
+			t.Errorf("without the adapter the graph is %s, and was %s, %v", is, was, err)
+		}
 		plain := forward(t, base)
 		if d := apart(plain, forward(t, m)); d != 0 {
 			t.Errorf("%v: an untrained adapter changes outputs by %g", c.Targets, d)
@@ -198,6 +202,10 @@ func TestBottleneck(t *testing.T) {
 	plain := forward(t, base)
 	if d := apart(plain, forward(t, m)); d != 0 {
 		t.Errorf("an untrained adapter changes outputs by %g", d)
+	}
+	was, _ := base.Graph.Encode()
+	if is, err := Detach(a.Graph, &a.Config).Encode(); err != nil || string(is) != string(was) {
+		t.Errorf("without the adapter the graph is %s, and was %s, %v", is, was, err)
 	}
 	shake(a.Params, 2)
 	if m, err = a.Over(base, "sha256:b"); err != nil {

@@ -30,7 +30,8 @@ func Merge(base *bundle.Model, digest string, a *adapter.Adapter) (*bundle.Model
 		}
 	}
 	for _, t := range a.Config.Targets {
-		w, fa, fb := m.Params[t]["weight"], a.Params[t+loraA]["weight"], a.Params[t+loraB]["weight"]
+		w := m.Params[t]["weight"]
+		fa, fb := Matrices(a, t)
 		switch {
 		case w == nil || fa == nil || fb == nil:
 			return nil, fmt.Errorf("the adapter has no matrices for the layer %q", t)
