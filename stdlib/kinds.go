@@ -21,9 +21,11 @@ import (
 	"mbuild.dev/mbuild/stdlib/eval/similarity"
 	"mbuild.dev/mbuild/stdlib/eval/tagging"
 	"mbuild.dev/mbuild/stdlib/model/layers"
+	"mbuild.dev/mbuild/stdlib/model/peft"
 	"mbuild.dev/mbuild/stdlib/model/pretrained"
 	"mbuild.dev/mbuild/stdlib/pass/cast"
 	"mbuild.dev/mbuild/stdlib/pass/fold"
+	"mbuild.dev/mbuild/stdlib/pass/merge"
 	"mbuild.dev/mbuild/stdlib/pass/prune"
 	prunechannels "mbuild.dev/mbuild/stdlib/pass/prune_channels"
 	"mbuild.dev/mbuild/stdlib/pass/quantize"
@@ -32,10 +34,13 @@ import (
 	hftokenizer "mbuild.dev/mbuild/stdlib/target/hf_tokenizer"
 	"mbuild.dev/mbuild/stdlib/target/huggingface"
 	"mbuild.dev/mbuild/stdlib/target/onnx"
+	targetpeft "mbuild.dev/mbuild/stdlib/target/peft"
 	"mbuild.dev/mbuild/stdlib/target/safetensors"
 	"mbuild.dev/mbuild/stdlib/tokenizer/bpe"
 	pretrainedtokenizer "mbuild.dev/mbuild/stdlib/tokenizer/pretrained"
 	"mbuild.dev/mbuild/stdlib/tokenizer/wordpiece"
+	"mbuild.dev/mbuild/stdlib/train/adapter"
+	"mbuild.dev/mbuild/stdlib/train/lora"
 	"mbuild.dev/mbuild/stdlib/train/pretrain"
 	"mbuild.dev/mbuild/stdlib/train/supervised"
 )
@@ -59,10 +64,14 @@ func Kinds() []*executor.Kind {
 		layers.Kind,
 		pretrained.Kind,
 		pretrain.Kind,
+		peft.Kind,
 		supervised.Kind,
+		lora.Kind,
+		adapter.Kind,
 		prune.Kind,
 		prunechannels.Kind,
 		fold.Kind,
+		merge.Kind,
 		quantize.Kind,
 		cast.Kind,
 		classification.Kind,
@@ -75,6 +84,7 @@ func Kinds() []*executor.Kind {
 		onnx.Kind,
 		hftokenizer.Kind,
 		huggingface.Kind,
+		targetpeft.Kind,
 		template.Kind,
 		exec.Kind,
 	}

@@ -1,11 +1,16 @@
 package graph
 
-import "fmt"
+import (
+	"fmt"
+	"math"
+)
 
 // activation: any shape, f(x); attrs function, one of Activations.
 //
 // dropout: any shape; in training each element is 0 with probability rate and else divided by 1-rate (Srivastava et al. 2014),
 // otherwise it passes x on; attrs rate, from 0 to below 1.
+//
+// scale: any shape, factor x; attrs factor, a finite number.
 
 // Activations are the element-wise functions, and softmax, which is over the last axis.
 //
@@ -32,6 +37,13 @@ func inferActivation(l *Layer, li *LayerInfo) error {
 func inferDropout(l *Layer, li *LayerInfo) error {
 	if r := l.Float("rate", 0); !(r >= 0 && r < 1) {
 		return &Error{Needs: "a rate from 0 to below 1", Got: fmt.Sprintf("it has %g", r)}
+	}
+	return same(li)
+}
+
+func inferScale(l *Layer, li *LayerInfo) error {
+	if f := l.Float("factor", math.NaN()); f-f != 0 {
+		return &Error{Needs: "a finite factor", Got: fmt.Sprintf("it has %v", l.Attrs["factor"])}
 	}
 	return same(li)
 }
