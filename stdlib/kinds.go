@@ -22,6 +22,7 @@ import (
 	"mbuild.dev/mbuild/stdlib/model/layers"
 	"mbuild.dev/mbuild/stdlib/model/pretrained"
 	"mbuild.dev/mbuild/stdlib/pass/cast"
+	droplayers "mbuild.dev/mbuild/stdlib/pass/drop_layers"
 	"mbuild.dev/mbuild/stdlib/pass/fold"
 	"mbuild.dev/mbuild/stdlib/pass/prune"
 	prunechannels "mbuild.dev/mbuild/stdlib/pass/prune_channels"
@@ -59,6 +60,7 @@ func Kinds() []*executor.Kind {
 		supervised.Kind,
 		prune.Kind,
 		prunechannels.Kind,
+		droplayers.Kind,
 		fold.Kind,
 		quantize.Kind,
 		cast.Kind,
