@@ -100,8 +100,8 @@ func TestDecodeErrors(t *testing.T) {
 		b    []byte
 		want string
 	}{
-		{nil, "0 bytes"},
-		{[]byte("1234567"), "7 bytes"},
+		{nil, "it has 0 bytes"},
+		{[]byte("1234567"), "it has 7 bytes"},
 		{file("{}")[:9], "a header of 2 bytes in a file of 9"},
 		{binary.LittleEndian.AppendUint64(nil, math.MaxUint64), "a header of 18446744073709551615 bytes"},
 		{append(binary.LittleEndian.AppendUint64(nil, maxHeader+1), make([]byte, 100)...), "a header of 100000001 bytes"},
