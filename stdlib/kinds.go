@@ -15,6 +15,7 @@ import (
 	"mbuild.dev/mbuild/stdlib/dataset/text"
 	"mbuild.dev/mbuild/stdlib/dataset/tokenized"
 	"mbuild.dev/mbuild/stdlib/eval/classification"
+	languagemodel "mbuild.dev/mbuild/stdlib/eval/language_model"
 	"mbuild.dev/mbuild/stdlib/eval/ranking"
 	"mbuild.dev/mbuild/stdlib/eval/regression"
 	"mbuild.dev/mbuild/stdlib/eval/similarity"
@@ -36,6 +37,7 @@ import (
 	"mbuild.dev/mbuild/stdlib/tokenizer/bpe"
 	pretrainedtokenizer "mbuild.dev/mbuild/stdlib/tokenizer/pretrained"
 	"mbuild.dev/mbuild/stdlib/tokenizer/wordpiece"
+	"mbuild.dev/mbuild/stdlib/train/pretrain"
 	"mbuild.dev/mbuild/stdlib/train/supervised"
 )
 
@@ -57,6 +59,7 @@ func Kinds() []*executor.Kind {
 		tokenized.Kind,
 		layers.Kind,
 		pretrained.Kind,
+		pretrain.Kind,
 		supervised.Kind,
 		prune.Kind,
 		prunechannels.Kind,
@@ -69,6 +72,7 @@ func Kinds() []*executor.Kind {
 		similarity.Kind,
 		tagging.Kind,
 		ranking.Kind,
+		languagemodel.Kind,
 		safetensors.Kind,
 		onnx.Kind,
 		hftokenizer.Kind,

@@ -1,6 +1,7 @@
 // Package chain is training as a chain of cached segments, for the kinds that train: each epoch is an action from the state
 // before it to the state after it.
 //
+//	transfer  graph + model -> model                                 where a new head stands on the body of a model only
 //	segment   [graph | model] + data -> model + state + history     the first epoch
 //	          model + state + data   -> model + state + history     every other
 //	monitor   history -> flag                                        "go" or "stop", with early stopping only
@@ -13,7 +14,7 @@
 // number of epochs is in every segment. The decay of wsd does not: it is links of its own, "decay[0]", …, behind stable ones.
 //
 // Files: lower.go has the actions, segment.go what an epoch does, history.go the history and who reads it, pick.go the choice
-// of a model.
+// of a model, transfer.go a body that takes another head.
 package chain
 
 import (
@@ -176,5 +177,7 @@ func Runs() map[string]executor.Run {
 		"best":    {Func: best, InProcess: true},
 		"average": {Func: average},
 		"ema":     {Func: ema},
+
+		"transfer": {Func: transfer, InProcess: true},
 	}
 }

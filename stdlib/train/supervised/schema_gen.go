@@ -7,7 +7,7 @@ import "mbuild.dev/mbuild/lang/schema"
 // Schema is the table of train.supervised.
 var Schema = &schema.Kind{Family: "train", Type: "supervised", Version: 3, Doc: "Training on examples with labels, as a chain of epochs that are cached one by one.", Struct: &schema.Type{Op: schema.Struct, Fields: []schema.Field{
 	{Name: "graph", Type: &schema.Type{Op: schema.Ref, Doc: "Architecture to train from scratch.", RefTypes: []string{"graph"}}},
-	{Name: "from", Type: &schema.Type{Op: schema.Ref, Doc: "Model to go on training; instead of graph.", RefTypes: []string{"model"}}},
+	{Name: "from", Type: &schema.Type{Op: schema.Ref, Doc: "Model to go on training. With graph, a model whose layers it takes: those of the same name start with the model's parameters, the others are new.", RefTypes: []string{"model"}}},
 	{Name: "data", Required: true, Type: &schema.Type{Op: schema.Ref, RefTypes: []string{"data"}}},
 	{Name: "loss", Required: true, Type: &schema.Type{Op: schema.String, Doc: "Of softmax(logits) for classes: cross_entropy, focal, kl. Of one logit for two classes: binary_cross_entropy. For a number: mse, mae, huber.", Enum: []any{"cross_entropy", "binary_cross_entropy", "focal", "kl", "mse", "mae", "huber"}}},
 	{Name: "huber_delta", Default: int64(1), Type: &schema.Type{Op: schema.Number, Doc: "Where huber turns from a square to a line.", Min: &schema.Bound{Value: 0, Exclusive: true}}},
