@@ -224,8 +224,8 @@ func (l *loader) floats(tensor string) ([]float32, error) {
 	if dtype != graph.F32 && dtype != graph.F16 && dtype != graph.BF16 {
 		return nil, fmt.Errorf("the tensor %q in %s is of type %s; parameters are F32, F16 or BF16. Convert the checkpoint to one of them", tensor, at.name, at.t.DType)
 	}
-	b, err := io.ReadAll(at.file.Section(tensor))
-	if err != nil {
+	b := make([]byte, at.file.Section(tensor).Size())
+	if _, err := io.ReadFull(at.file.Section(tensor), b); err != nil {
 		return nil, fmt.Errorf("the tensor %q: %w", tensor, err)
 	}
 	t := &bundle.Tensor{DType: dtype, Shape: at.t.Shape, Data: b}
