@@ -5,14 +5,21 @@
 //
 //	bool, int, number, string, _; literals; bounds; =~ patterns; & of those; | of literals, of a type and its default, of
 //	references, of structs with a literal field `type`, of different primitive types; [...T] and [T, ...T]; closed structs;
-//	[string]: T; definitions (#Name) of the same file; attributes @version(n), @labels(a,b), @sensitive() and @was(oldname)
+//	[string]: T; definitions (#Name) of the same file, or of the file <family>.cue in the directory above it, which what the kinds
+//	of a family share is in; such a definition embedded in a struct; attributes @version(n), @labels(a,b), @sensitive() and
+//	@was(oldname)
 //
 // A test in this package holds tables and CUE against each other on random values: same verdict, same result.
 package gen
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
+	"io/fs"
 	"math/big"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -24,6 +31,19 @@ import (
 	"mbuild.dev/mbuild/lang/schema"
 	"mbuild.dev/mbuild/lang/value"
 )
+
+// Read reads a schema file of a family, and behind it what the kinds of the family share, if there is such a file.
+func Read(path, family string) ([]byte, error) {
+	src, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	shared, err := os.ReadFile(filepath.Join(filepath.Dir(path), "..", family+".cue"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return src, nil
+	}
+	return bytes.Join([][]byte{src, shared}, []byte("\n")), err
+}
 
 // Table compiles the definition #Kind of a schema file.
 func Table(src []byte, filename, family, typ string) (k *schema.Kind, err error) {
@@ -299,6 +319,10 @@ func (c *compiler) structure(x *ast.StructLit) *schema.Type {
 			if _, ok := d.(*ast.CommentGroup); ok {
 				continue
 			}
+			if e, ok := d.(*ast.EmbedDecl); ok {
+				t.Fields = append(t.Fields, c.embedded(e)...)
+				continue
+			}
 			fail(d, "%T in a struct is not supported", d)
 		}
 		if l, ok := f.Label.(*ast.ListLit); ok && len(x.Elts) == 1 && len(l.Elts) == 1 {
@@ -319,6 +343,19 @@ func (c *compiler) structure(x *ast.StructLit) *schema.Type {
 		return r
 	}
 	return t
+}
+
+// embedded are the fields of a definition that is a struct.
+func (c *compiler) embedded(e *ast.EmbedDecl) []schema.Field {
+	id, ok := e.Expr.(*ast.Ident)
+	if !ok {
+		fail(e, "only a definition may be embedded")
+	}
+	t, _ := c.ident(id)
+	if t.Op != schema.Struct {
+		fail(e, "%s is no struct", id.Name)
+	}
+	return t.Fields
 }
 
 func (c *compiler) field(f *ast.Field) schema.Field {

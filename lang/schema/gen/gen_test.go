@@ -34,7 +34,7 @@ func schemas(t testing.TB) [][3]string {
 }
 
 func table(t testing.TB, s [3]string) (*schema.Kind, []byte) {
-	src, err := os.ReadFile(s[2])
+	src, err := Read(s[2], s[0])
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,6 +77,7 @@ func TestUnsupported(t *testing.T) {
 	for _, src := range []string{
 		"#Kind: {a: [int, int]}", "#Kind: {a: int | number}", "#Kind: {a: #Nothing}", "#Kind: {a: int & string}",
 		"#Kind: {a: {x: 1} | {y: 2}}", "#Kind: {a: !=3}", "#Kind: 3", "a: 1", "#Kind: {if true {a: 1}}",
+		"#Kind: {#A}\n#A: int", "#Kind: {#A}", "#Kind: {{a: 1}}",
 	} {
 		if k, err := Table([]byte(src), "x.cue", "a", "b"); err == nil {
 			t.Errorf("%s: no error, got %+v", src, k.Struct)

@@ -14,7 +14,7 @@ var Schema = &schema.Kind{Family: "train", Type: "pretrain", Version: 1, Doc: "T
 	{Name: "epochs", Required: true, Type: &schema.Type{Op: schema.Int, Min: &schema.Bound{Value: 1, Exclusive: false}, Max: &schema.Bound{Value: 1e+06, Exclusive: false}}},
 	{Name: "batch", Default: int64(32), Type: &schema.Type{Op: schema.Int, Doc: "Rows in a step.", Min: &schema.Bound{Value: 1, Exclusive: false}, Max: &schema.Bound{Value: 1e+06, Exclusive: false}}},
 	{Name: "accumulate", Default: int64(1), Type: &schema.Type{Op: schema.Int, Doc: "Parts that a batch is computed in, one after the other, to save memory; must divide batch.", Min: &schema.Bound{Value: 1, Exclusive: false}, Max: &schema.Bound{Value: 1e+06, Exclusive: false}}},
-	{Name: "seed", Default: int64(0), Type: &schema.Type{Op: schema.Int, Doc: "Seed of initial weights, order of rows, masks and dropout."}},
+	{Name: "seed", Default: int64(0), Type: &schema.Type{Op: schema.Int, Doc: "Seed of initial weights, order of rows, dropout and masks."}},
 	{Name: "shuffle", Default: true, Type: &schema.Type{Op: schema.Bool, Doc: "Whether each epoch has an order of its own."}},
 	{Name: "clip_norm", Default: int64(0), Type: &schema.Type{Op: schema.Number, Doc: "Largest L2 norm of all gradients together; 0 for no limit.", Min: &schema.Bound{Value: 0, Exclusive: false}}},
 	{Name: "clip_value", Default: int64(0), Type: &schema.Type{Op: schema.Number, Doc: "Largest size of each element of a gradient, before clip_norm; 0 for no limit.", Min: &schema.Bound{Value: 0, Exclusive: false}}},
