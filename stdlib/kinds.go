@@ -37,6 +37,7 @@ import (
 	"mbuild.dev/mbuild/stdlib/tokenizer/bpe"
 	pretrainedtokenizer "mbuild.dev/mbuild/stdlib/tokenizer/pretrained"
 	"mbuild.dev/mbuild/stdlib/tokenizer/wordpiece"
+	"mbuild.dev/mbuild/stdlib/train/distill"
 	"mbuild.dev/mbuild/stdlib/train/pretrain"
 	"mbuild.dev/mbuild/stdlib/train/supervised"
 )
@@ -61,6 +62,7 @@ func Kinds() []*executor.Kind {
 		pretrained.Kind,
 		pretrain.Kind,
 		supervised.Kind,
+		distill.Kind,
 		prune.Kind,
 		prunechannels.Kind,
 		droplayers.Kind,

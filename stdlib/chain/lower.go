@@ -14,7 +14,8 @@
 // number of epochs is in every segment. The decay of wsd does not: it is links of its own, "decay[0]", …, behind stable ones.
 //
 // Files: lower.go has the actions, segment.go what an epoch does, history.go the history and who reads it, pick.go the choice
-// of a model, transfer.go a body that takes another head.
+// of a model, transfer.go a body that takes another head, distill.go what stands around a
+// chain that a teacher is beside.
 package chain
 
 import (
@@ -37,10 +38,11 @@ const (
 
 // Spec is what a kind asks of a chain.
 type Spec struct {
-	Prefix  string         // of the segments' addresses: "segment" gives segment[0], segment[1], …
-	Params  map[string]any // of a segment: learn.Config
-	Start   planner.Input  // named "graph" or "model"
-	Data    planner.Input  // named "data"
+	Prefix  string          // of the segments' addresses: "segment" gives segment[0], segment[1], …
+	Params  map[string]any  // of a segment: learn.Config
+	Start   planner.Input   // named "graph" or "model"
+	Data    planner.Input   // named "data"
+	Beside  []planner.Input // more inputs of each segment
 	Epochs  int
 	Decay   int            // of the epochs, the last so many are the decay of a schedule wsd
 	Select  string         // the model to give out: "" or last, best (the lowest loss on the valid split), ema, average
@@ -68,6 +70,7 @@ func Lower(l *planner.Lowering, s Spec) Result {
 		} else {
 			a.Inputs = []planner.Input{from("model", prev, "model"), from("state", prev, "state"), from("history", prev, "history"), s.Data}
 		}
+		a.Inputs = append(a.Inputs, s.Beside...)
 		if flag != nil && k < s.stable() {
 			a.Inputs = append(a.Inputs, from("flag", flag, "flag"))
 		}
@@ -179,5 +182,8 @@ func Runs() map[string]executor.Run {
 		"ema":     {Func: ema},
 
 		"transfer": {Func: transfer, InProcess: true},
+		"teach":    {Func: teach},
+		"project":  {Func: project, InProcess: true},
+		"student":  {Func: student, InProcess: true},
 	}
 }

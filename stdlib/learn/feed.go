@@ -3,6 +3,7 @@ package learn
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/gomlx/gomlx/core/tensors"
 
@@ -29,7 +30,8 @@ type step struct {
 type part struct {
 	x              []*tensors.Tensor // by input of the graph
 	y, weight      *tensors.Tensor
-	partner, share *tensors.Tensor // of classes that are mixed
+	partner, share *tensors.Tensor   // of classes that are mixed
+	lessons        []*tensors.Tensor // of a teacher
 	masks          []*tensors.Tensor
 	rows, partners []int // that went into it; partners with mixup only
 }
@@ -47,7 +49,7 @@ func (p part) args() []any {
 	if p.weight != nil {
 		args = append(args, p.weight)
 	}
-	for _, m := range p.masks {
+	for _, m := range slices.Concat(p.lessons, p.masks) {
 		args = append(args, m)
 	}
 	return args
@@ -101,6 +103,7 @@ func (t *Trainer) input(order []int, i int) step {
 	for size := t.config.Batch / t.config.parts(); len(in.Rows) > 0; {
 		n := min(size, len(in.Rows))
 		p := t.take(in, n, lengths)
+		p.lessons = t.lessons(p.rows, rows, lengths)
 		if weights != nil {
 			p.weight = mlx.Tensor(weights[:n*each], n*each)
 			weights = weights[n*each:]
