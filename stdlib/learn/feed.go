@@ -109,7 +109,8 @@ func (t *Trainer) input(order []int, i int) step {
 			weights = weights[n*each:]
 		}
 		for k, l := range t.drops {
-			shape := append([]int{n}, info.Shapes[l.Name]...)
+			_, shape := l.Dropout(info.Layers[l.Name])
+			shape = append([]int{n}, shape...)
 			p.masks = append(p.masks, mlx.Tensor(masks[k][:graph.Size(shape)], shape...))
 			masks[k] = masks[k][graph.Size(shape):]
 		}
@@ -200,14 +201,14 @@ func sum(v []float32) float64 {
 	return s
 }
 
-// masks are the dropout masks of a step, from 1, by dropout layer: 0 with probability rate, else 1/(1-rate); two elements from
+// masks are the dropout masks of a step, from 1, by layer that drops something: 0 with probability rate, else 1/(1-rate); two elements from
 // each random word. They are made for the whole batch, so that its parts drop what the whole would.
 func (t *Trainer) masks(info *graph.Info, step, rows int) [][]float32 {
 	var out [][]float32
 	for _, l := range t.drops {
-		rate := l.Float("rate", 0)
+		rate, shape := l.Dropout(info.Layers[l.Name])
 		r := mlx.NewRandom(t.config.Seed, fmt.Sprintf("dropout/%s/%d", l.Name, step))
-		mask := make([]float32, rows*graph.Size(info.Shapes[l.Name]))
+		mask := make([]float32, rows*graph.Size(shape))
 		limit, keep := uint32(rate*(1<<32)), float32(1/(1-rate))
 		for i := 0; i < len(mask); i += 2 {
 			word := r.Uint64()

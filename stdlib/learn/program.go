@@ -71,7 +71,8 @@ func NewProgram(s *mlx.Session, g *graph.Graph, info *graph.Info, c *Config, mas
 		p.masked = append(p.masked, sl.moment == "" && sl.trained && masked[sl.layer+"/"+sl.param])
 	}
 	for i := range g.Layers {
-		if l := &g.Layers[i]; l.Op == "dropout" && l.Float("rate", 0) > 0 {
+		l := &g.Layers[i]
+		if rate, _ := l.Dropout(info.Layers[l.Name]); rate > 0 {
 			p.drops = append(p.drops, l)
 		}
 	}

@@ -30,7 +30,7 @@ type Lowering struct {
 	Graph  *graph.Graph
 	Params Values           // every parameter that graph.Infer lists
 	Train  bool             // batch statistics and dropout, as in training
-	Masks  map[string]*Node // dropout masks by layer: 0 or 1/(1-rate), of the layer's shape; Train only
+	Masks  map[string]*Node // dropout masks by layer: 0 or 1/(1-rate), of the shape that Layer.Dropout says; Train only
 	Frozen map[string]bool  // batch_norm layers that use their running statistics in training, too, and leave them alone
 	Stats  Values           // filled in by Forward when Train is set: the new running statistics of batch_norm layers
 

@@ -2,6 +2,7 @@
 package distill
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 
@@ -85,7 +86,7 @@ func check(b *train.Block, hidden map[string]any) {
 	}
 	in, out := t.Shapes[teacher.Outputs[0]], s.Shapes[student.Outputs[0]]
 	if len(in) != len(out) || in[len(in)-1] != out[len(out)-1] {
-		b.Errorf("teacher", "misfit", "Teacher and student do not fit", "the teacher's %q gives %s, and the student's %q gives %s: both must give one logit for each of the same classes.",
-			teacher.Outputs[0], graph.ShapeText(in), student.Outputs[0], graph.ShapeText(out))
+		b.Blame("Teacher and student do not fit", &learn.Misfit{Attr: "teacher", Text: fmt.Sprintf("the teacher's %q gives %s, and the student's %q gives %s: both must give one logit for each of the same classes",
+			teacher.Outputs[0], graph.ShapeText(in), student.Outputs[0], graph.ShapeText(out))})
 	}
 }
