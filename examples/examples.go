@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-//go:embed digits fashion-cnn linear-regression
+//go:embed bert-finetune digits fashion-cnn linear-regression
 var files embed.FS
 
 // Names lists the examples, sorted.

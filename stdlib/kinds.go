@@ -24,6 +24,7 @@ import (
 	"mbuild.dev/mbuild/stdlib/model/peft"
 	"mbuild.dev/mbuild/stdlib/model/pretrained"
 	"mbuild.dev/mbuild/stdlib/pass/cast"
+	droplayers "mbuild.dev/mbuild/stdlib/pass/drop_layers"
 	"mbuild.dev/mbuild/stdlib/pass/fold"
 	"mbuild.dev/mbuild/stdlib/pass/merge"
 	"mbuild.dev/mbuild/stdlib/pass/prune"
@@ -40,6 +41,7 @@ import (
 	pretrainedtokenizer "mbuild.dev/mbuild/stdlib/tokenizer/pretrained"
 	"mbuild.dev/mbuild/stdlib/tokenizer/wordpiece"
 	"mbuild.dev/mbuild/stdlib/train/adapter"
+	"mbuild.dev/mbuild/stdlib/train/distill"
 	"mbuild.dev/mbuild/stdlib/train/lora"
 	"mbuild.dev/mbuild/stdlib/train/pretrain"
 	"mbuild.dev/mbuild/stdlib/train/supervised"
@@ -68,8 +70,10 @@ func Kinds() []*executor.Kind {
 		supervised.Kind,
 		lora.Kind,
 		adapter.Kind,
+		distill.Kind,
 		prune.Kind,
 		prunechannels.Kind,
+		droplayers.Kind,
 		fold.Kind,
 		merge.Kind,
 		quantize.Kind,

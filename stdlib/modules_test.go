@@ -206,7 +206,8 @@ func TestSequenceModules(t *testing.T) {
 			units = 8
 			heads = 2
 			blocks = 1
-			head = "language_model"`, `source: "std/transformer_encoder", inputs: {vocabulary: 50, length: 20, units: 8, heads: 2, blocks: 1, head: "language_model"}`,
+			attention_dropout = 0.2
+			head = "language_model"`, `source: "std/transformer_encoder", inputs: {vocabulary: 50, length: 20, units: 8, heads: 2, blocks: 1, attention_dropout: 0.2, head: "language_model"}`,
 			(50+20)*8 + block(8, 32) + 2*8 + 50, "mask tokens positions layer0_sum final_norm predictions", []int{20, 50}},
 		"lstm tagger": {`source = "std/lstm_tagger"
 			vocabulary = 500

@@ -19,7 +19,8 @@
 // base is one more input of every segment, and what it holds is neither trained nor written again.
 //
 // Files: lower.go has the actions, segment.go what an epoch does, history.go the history and who reads it, pick.go the choice
-// of a model, transfer.go a body that takes another head, adapter.go adapters.
+// of a model, transfer.go a body that takes another head, adapter.go adapters, distill.go what stands around a chain that a
+// teacher is beside.
 package chain
 
 import (
@@ -43,11 +44,12 @@ const (
 
 // Spec is what a kind asks of a chain.
 type Spec struct {
-	Prefix  string         // of the segments' addresses: "segment" gives segment[0], segment[1], …
-	Params  map[string]any // of a segment: learn.Config
-	Start   planner.Input  // named "graph" or "model"
-	Data    planner.Input  // named "data"
-	Base    *planner.Input // named "base"; what Start is an adapter of, nil where it is a whole model
+	Prefix  string          // of the segments' addresses: "segment" gives segment[0], segment[1], …
+	Params  map[string]any  // of a segment: learn.Config
+	Start   planner.Input   // named "graph" or "model"
+	Data    planner.Input   // named "data"
+	Beside  []planner.Input // more inputs of each segment
+	Base    *planner.Input  // named "base"; what Start is an adapter of, nil where it is a whole model
 	Epochs  int
 	Decay   int            // of the epochs, the last so many are the decay of a schedule wsd
 	Select  string         // the model to give out: "" or last, best (the lowest loss on the valid split), ema, average
@@ -78,6 +80,7 @@ func Lower(l *planner.Lowering, s Spec) Result {
 		if s.Base != nil {
 			a.Inputs = append(a.Inputs, *s.Base)
 		}
+		a.Inputs = append(a.Inputs, s.Beside...)
 		if flag != nil && k < s.stable() {
 			a.Inputs = append(a.Inputs, from("flag", flag, "flag"))
 		}
@@ -199,5 +202,8 @@ func Runs() map[string]executor.Run {
 		"transfer": {Func: transfer, InProcess: true},
 		"attach":   {Func: attachAdapter, InProcess: true},
 		"apply":    {Func: applyAdapter, InProcess: true},
+		"teach":    {Func: teach},
+		"project":  {Func: project, InProcess: true},
+		"student":  {Func: student, InProcess: true},
 	}
 }

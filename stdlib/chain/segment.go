@@ -39,6 +39,8 @@ type splits struct {
 	digest       string
 	train, valid *dataset.Data // valid is nil where there is no such split
 	classes      []string
+	lessons      string         // digest of
+	teacher      *learn.Teacher // what it says about train; nil where there is none
 }
 
 // The names of what a chain keeps in a worker's memory.
@@ -153,7 +155,7 @@ func attach(job *executor.Job) (*warm, error) {
 	}
 	if w, ok := job.Memory.Get(warmSlot).(*warm); ok && job.Has("state") {
 		in := job.Inputs["state"]
-		if in.Origin != "" && in.Origin == w.origin && w.data.digest == job.Inputs["data"].Digest &&
+		if in.Origin != "" && in.Origin == w.origin && w.data.digest == job.Inputs["data"].Digest && w.data.lessons == job.Inputs["lessons"].Digest &&
 			(w.params == string(enc) || w.ahead == nil && w.trainer.Reschedule(config)) {
 			w.params, w.config = string(enc), config
 			w.config.Only = w.only
@@ -179,6 +181,10 @@ func attach(job *executor.Job) (*warm, error) {
 	if err := w.config.Named(w.data.classes); err != nil {
 		return nil, misfit(err)
 	}
+	if err := w.data.taught(job); err != nil {
+		return nil, err
+	}
+	w.config.Teach(w.data.teacher)
 	programs, ok := job.Memory.Get(programsSlot).(*learn.Programs)
 	if !ok {
 		programs = &learn.Programs{}
@@ -244,6 +250,19 @@ func readSplits(job *executor.Job) (*splits, error) {
 	}
 	job.Memory.Put(dataSlot, s)
 	return s, nil
+}
+
+// taught reads what the teacher says, unless the worker has it.
+func (s *splits) taught(job *executor.Job) (err error) {
+	digest := job.Inputs["lessons"].Digest
+	if s.lessons == digest {
+		return nil
+	}
+	s.lessons, s.teacher = digest, nil
+	if job.Has("lessons") {
+		s.teacher, err = readLessons(job.In("lessons"))
+	}
+	return err
 }
 
 // begin reads or makes the state that the epoch starts from.

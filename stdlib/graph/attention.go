@@ -7,7 +7,10 @@ import "fmt"
 // parts of the features, which lie side by side. It has no parameters: what projects queries, keys, values and the result are
 // dense layers around it.
 //
-//	attrs   heads, causal (false), rotary (false), rotary_base (10000)
+//	attrs   heads, causal (false), rotary (false), rotary_base (10000), dropout (0)
+//
+// In training a share of the weights that softmax gives, dropout, is 0, and the others are divided by 1 - dropout, as in a layer of
+// its own (Srivastava et al. 2014).
 //
 // b is 0 where a position may be looked at. What the mask has 0 for gets -1e9 (b = (mask - 1) 1e9), and with causal what comes
 // after the query gets -1e9 (more); a query that may see nothing sees about everything alike, rather than be no number.
@@ -29,6 +32,8 @@ func inferAttention(l *Layer, li *LayerInfo) error {
 		return &Error{Needs: "queries and keys of one length, being causal", Got: both(l, li, 1)}
 	case l.Flag("rotary", false) && q[1]/heads%2 != 0:
 		return &Error{Needs: "an even number of features a head, being rotary", Got: fmt.Sprintf("there are %d heads of %d", heads, q[1]/heads)}
+	case !(l.Float("dropout", 0) >= 0 && l.Float("dropout", 0) < 1):
+		return &Error{Needs: "a dropout from 0 to below 1", Got: fmt.Sprintf("it has %g", l.Float("dropout", 0))}
 	case !(l.Float("rotary_base", 10000) > 0):
 		return &Error{Needs: "a rotary_base above 0", Got: fmt.Sprintf("it has %g", l.Float("rotary_base", 0))}
 	}

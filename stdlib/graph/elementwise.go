@@ -48,6 +48,18 @@ func inferScale(l *Layer, li *LayerInfo) error {
 	return same(li)
 }
 
+// Dropout is what a layer drops in training: the probability of each element of a mask, and its shape without the batch dimension;
+// 0 for a layer that drops nothing. Of dropout the mask is for the output, of attention for the weights, [heads, length, from].
+func (l *Layer) Dropout(li *LayerInfo) (rate float64, mask []int) {
+	switch l.Op {
+	case "dropout":
+		return l.Float("rate", 0), li.Out
+	case "attention":
+		return l.Float("dropout", 0), []int{l.Int("heads"), li.In[0][0], li.In[1][0]}
+	}
+	return 0, nil
+}
+
 // same gives the layer the shape of its first input, and one operation an element unless its cost is known.
 func same(li *LayerInfo) error {
 	li.Out = li.In[0]

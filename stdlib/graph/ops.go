@@ -68,7 +68,7 @@ var Ops = map[string]*Op{
 	"tied_dense":         {MinInputs: 1, MaxInputs: 1, Rank: 2, MaxRank: 3, Infer: inferTied, Attrs: map[string]Attr{"embedding": Text, "use_bias": Flag}},
 	"padding_mask":       {MinInputs: 1, MaxInputs: 1, Rank: 2, Whole: true, Infer: inferPaddingMask, Attrs: map[string]Attr{"pad": Whole}},
 	// attention.go
-	"attention": {MinInputs: 3, MaxInputs: 4, Rank: 3, Steps: 3, Infer: inferAttention, Attrs: map[string]Attr{"heads": Whole, "causal": Flag, "rotary": Flag, "rotary_base": Number}},
+	"attention": {MinInputs: 3, MaxInputs: 4, Rank: 3, Steps: 3, Infer: inferAttention, Attrs: map[string]Attr{"heads": Whole, "causal": Flag, "rotary": Flag, "rotary_base": Number, "dropout": Number}},
 	// recurrent.go
 	"lstm": {MinInputs: 1, MaxInputs: 2, Rank: 3, Steps: 1, Infer: inferRecurrent, Attrs: map[string]Attr{"units": Whole, "bidirectional": Flag, "returns": Text}},
 	"gru":  {MinInputs: 1, MaxInputs: 2, Rank: 3, Steps: 1, Infer: inferRecurrent, Attrs: map[string]Attr{"units": Whole, "bidirectional": Flag, "returns": Text}},

@@ -13,6 +13,7 @@
 package learn
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -38,6 +39,8 @@ type Config struct {
 	Objective       string  `json:"objective"`        // MaskedLM or CausalLM; "" for what the label says
 	MaskProbability float64 `json:"mask_probability"` // of a token to be one that masked_lm asks for
 
+	Distill *Distill `json:"distill"` // a teacher to learn from beside the labels; nil for none
+
 	Optimizer Optimizer `json:"optimizer"`
 	Groups    []Group   `json:"group"`
 	Only      []string  `json:"-"` // patterns, as of groups, of what is trained: all else is frozen, whatever groups say; none for all
@@ -59,6 +62,7 @@ type Config struct {
 	KeepZeros bool    `json:"keep_zeros"` // weights that are zero stay zero
 
 	weights []float32 // of the classes in order; nil where all weigh the same
+	teacher *Teacher  // what it says about the data
 }
 
 // EMA is a moving average of the weights: after each step, average = d average + (1-d) weight, with
@@ -143,7 +147,7 @@ func (c *Config) Check() error {
 	case c.Optimizer.LR <= 0 || c.Optimizer.WeightDecay < 0:
 		return misfit("optimizer", "learning rate %g and weight decay %g: the first must be above 0, the other at least 0", c.Optimizer.LR, c.Optimizer.WeightDecay)
 	}
-	if err := c.checkObjective(); err != nil {
+	if err := cmp.Or(c.checkObjective(), c.checkDistill()); err != nil {
 		return err
 	}
 	for name, w := range c.ClassWeights {

@@ -152,11 +152,11 @@ func (p *Program) inspect(args []*Node) []*Node {
 	for _, n := range state {
 		finite(n)
 	}
-	fwd, out := p.forward(f, state)
+	fwd, outputs := p.forward(f, state)
 	for _, l := range p.graph.Layers {
 		finite(fwd.Node(l.Name))
 	}
-	sum, _ := p.measureLoss(out, f.y, f.weight)
+	sum, _ := p.objective(f, outputs)
 	loss := Mul(sum, element(f.scalars, inverseAt))
 	finite(loss)
 	for _, g := range Gradient(loss, p.trained(state)...) {

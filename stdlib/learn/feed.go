@@ -3,6 +3,7 @@ package learn
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/gomlx/gomlx/core/tensors"
 
@@ -29,7 +30,8 @@ type step struct {
 type part struct {
 	x              []*tensors.Tensor // by input of the graph
 	y, weight      *tensors.Tensor
-	partner, share *tensors.Tensor // of classes that are mixed
+	partner, share *tensors.Tensor   // of classes that are mixed
+	lessons        []*tensors.Tensor // of a teacher
 	masks          []*tensors.Tensor
 	rows, partners []int // that went into it; partners with mixup only
 }
@@ -47,7 +49,7 @@ func (p part) args() []any {
 	if p.weight != nil {
 		args = append(args, p.weight)
 	}
-	for _, m := range p.masks {
+	for _, m := range slices.Concat(p.lessons, p.masks) {
 		args = append(args, m)
 	}
 	return args
@@ -101,12 +103,14 @@ func (t *Trainer) input(order []int, i int) step {
 	for size := t.config.Batch / t.config.parts(); len(in.Rows) > 0; {
 		n := min(size, len(in.Rows))
 		p := t.take(in, n, lengths)
+		p.lessons = t.lessons(p.rows, rows, lengths)
 		if weights != nil {
 			p.weight = mlx.Tensor(weights[:n*each], n*each)
 			weights = weights[n*each:]
 		}
 		for k, l := range t.drops {
-			shape := append([]int{n}, info.Shapes[l.Name]...)
+			_, shape := l.Dropout(info.Layers[l.Name])
+			shape = append([]int{n}, shape...)
 			p.masks = append(p.masks, mlx.Tensor(masks[k][:graph.Size(shape)], shape...))
 			masks[k] = masks[k][graph.Size(shape):]
 		}
@@ -197,14 +201,14 @@ func sum(v []float32) float64 {
 	return s
 }
 
-// masks are the dropout masks of a step, from 1, by dropout layer: 0 with probability rate, else 1/(1-rate); two elements from
+// masks are the dropout masks of a step, from 1, by layer that drops something: 0 with probability rate, else 1/(1-rate); two elements from
 // each random word. They are made for the whole batch, so that its parts drop what the whole would.
 func (t *Trainer) masks(info *graph.Info, step, rows int) [][]float32 {
 	var out [][]float32
 	for _, l := range t.drops {
-		rate := l.Float("rate", 0)
+		rate, shape := l.Dropout(info.Layers[l.Name])
 		r := mlx.NewRandom(t.config.Seed, fmt.Sprintf("dropout/%s/%d", l.Name, step))
-		mask := make([]float32, rows*graph.Size(info.Shapes[l.Name]))
+		mask := make([]float32, rows*graph.Size(shape))
 		limit, keep := uint32(rate*(1<<32)), float32(1/(1-rate))
 		for i := 0; i < len(mask); i += 2 {
 			word := r.Uint64()

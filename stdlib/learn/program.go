@@ -71,7 +71,8 @@ func NewProgram(s *mlx.Session, g *graph.Graph, info *graph.Info, c *Config, mas
 		p.masked = append(p.masked, sl.moment == "" && sl.trained && masked[sl.layer+"/"+sl.param])
 	}
 	for i := range g.Layers {
-		if l := &g.Layers[i]; l.Op == "dropout" && l.Float("rate", 0) > 0 {
+		l := &g.Layers[i]
+		if rate, _ := l.Dropout(info.Layers[l.Name]); rate > 0 {
 			p.drops = append(p.drops, l)
 		}
 	}
@@ -173,7 +174,8 @@ const noStep = 1 << 24
 type feed struct {
 	x       []*Node // by input of the graph
 	y       target
-	weight  *Node // nil where all rows weigh the same
+	weight  *Node   // nil where all rows weigh the same
+	lessons []*Node // what a teacher says, of distillation: see Trainer.lessons
 	scalars *Node
 	masks   map[string]*Node
 }
@@ -215,6 +217,11 @@ func (r *reader) feed(p *Program) *feed {
 	}
 	if p.weighed() {
 		f.weight = r.next()
+	}
+	if d := p.config.Distill; d != nil {
+		for range 1 + 2*len(d.Hidden) {
+			f.lessons = append(f.lessons, r.next())
+		}
 	}
 	for _, l := range p.drops {
 		f.masks[l.Name] = r.next()
@@ -321,8 +328,8 @@ func (p *Program) buildApply(args []*Node) []*Node {
 // differentiate computes loss and gradients. The gradients are those of the mean loss of the whole batch, with float16 times
 // the scale.
 func (p *Program) differentiate(f *feed, state []*Node) *pass {
-	fwd, out := p.forward(f, state)
-	loss, right := p.measureLoss(out, f.y, f.weight)
+	fwd, outputs := p.forward(f, state)
+	loss, right := p.objective(f, outputs)
 	mean := Mul(loss, element(f.scalars, inverseAt))
 	if p.half() {
 		mean = Mul(mean, scaler{state[len(state)-1]}.at(scaleAt))
@@ -344,10 +351,15 @@ func (p *Program) trained(state []*Node) []*Node {
 // measureLoss sums loss and right predictions over rows; of tags over positions, and those without a label, whose number is below 0,
 // are never right and weigh nothing.
 func (p *Program) measureLoss(out *Node, y target, weight *Node) (loss, right *Node) {
+	return p.sums(out, y, weight, func(each, _ *Node) *Node { return each })
+}
+
+// sums is measureLoss with another loss in the place of each row's; change sees that and the row's output.
+func (p *Program) sums(out *Node, y target, weight *Node, change func(each, out *Node) *Node) (loss, right *Node) {
 	if p.tags {
 		out = Reshape(out, -1, out.Shape().Dimensions[2])
 	}
-	each := p.loss.each(&p.config, out, y)
+	each := change(p.loss.each(&p.config, out, y), out)
 	if weight != nil {
 		each = Mul(each, weight)
 	}
@@ -359,7 +371,7 @@ func (p *Program) measureLoss(out *Node, y target, weight *Node) (loss, right *N
 }
 
 // forward lowers the graph for training.
-func (p *Program) forward(f *feed, state []*Node) (*lower.Lowering, *Node) {
+func (p *Program) forward(f *feed, state []*Node) (*lower.Lowering, []*Node) {
 	fwd := &lower.Lowering{Graph: p.graph, Params: lower.Values{}, Train: true, Masks: f.masks, Frozen: map[string]bool{}}
 	for i, sl := range p.slots {
 		if sl.moment != "" {
@@ -391,11 +403,13 @@ func (p *Program) forward(f *feed, state []*Node) (*lower.Lowering, *Node) {
 		}
 		return y
 	}
-	out := fwd.Forward(inputs)[0]
+	outputs := fwd.Forward(inputs)
 	if p.config.Remat > 0 {
-		out = out.StopCheckpoint()
+		for i, out := range outputs {
+			outputs[i] = out.StopCheckpoint()
+		}
 	}
-	return fwd, out
+	return fwd, outputs
 }
 
 // named are the inputs of the graph by name.

@@ -222,7 +222,9 @@ func TestTagsByHand(t *testing.T) {
 // TestSequenceResume: epochs in one go and in pieces give the same bits, with dropout and batches of several lengths.
 func TestSequenceResume(t *testing.T) {
 	l := graphtest.Layer
-	g, info := over(t, attentive(l("dense", "logits", "units", 3))...)
+	layers := attentive(l("dense", "logits", "units", 3))
+	layers[6].Attrs["dropout"] = 0.2 // of the weights of attention
+	g, info := over(t, layers...)
 	d := words(90, true)
 	c := plain
 	c.Batch = 16
@@ -405,5 +407,60 @@ func TestThin(t *testing.T) {
 		if got := thin([]int{3, 5, 8, 9}, c.n); !slices.Equal(got, c.want) {
 			t.Errorf("%d: %v", c.n, got)
 		}
+	}
+}
+
+// TestAttentionDropout: weights of attention are dropped by seed, step and layer: a batch in parts drops what the whole does, another
+// seed drops others, and what is not training drops nothing.
+func TestAttentionDropout(t *testing.T) {
+	l := graphtest.Layer
+	with := func(rate float64) (*graph.Graph, *graph.Info) {
+		layers := attentive(l("dense", "logits", "units", 3))
+		layers[2].Attrs["rate"], layers[6].Attrs["dropout"] = 0.0, rate
+		return over(t, layers...)
+	}
+	d := words(64, true)
+	c := plain
+	c.Batch, c.Shuffle, c.Optimizer = 64, false, Optimizer{Type: "sgd", LR: 0.1}
+	loss := func(rate float64, change func(*Config)) (float64, *Trainer) {
+		g, info := with(rate)
+		c := c
+		change(&c)
+		tr, err := NewTrainer(session(t), g, info, c, d, &State{Params: Init(info, 1)}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := tr.Epoch(context.Background(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r.Loss, tr
+	}
+	same := func(*Config) {}
+	none, _ := loss(0, same)
+	whole, tr := loss(0.5, same)
+	parts, _ := loss(0.5, func(c *Config) { c.Accumulate = 4 })
+	if math.Abs(whole-parts) > 1e-5 || math.Abs(whole-none) < 1e-4 {
+		t.Errorf("loss %g in one, %g in parts, %g without dropout", whole, parts, none)
+	}
+	again, _ := loss(0.5, same)
+	if again != whole {
+		t.Errorf("loss %g, and again %g", whole, again)
+	}
+	state, err := tr.State()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out [][]float32
+	for _, rate := range []float64{0, 0.5} {
+		g, info := with(rate)
+		y, err := Predict(context.Background(), session(t), &bundle.Model{Graph: g, Info: info, Params: state.Params}, d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, y)
+	}
+	if !slices.Equal(out[0], out[1]) {
+		t.Error("a model that is not trained drops something")
 	}
 }

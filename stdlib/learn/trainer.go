@@ -83,6 +83,9 @@ func NewTrainer(s *mlx.Session, g *graph.Graph, info *graph.Info, config Config,
 	if err := config.fitLanguage(data, info.Shapes[g.Outputs[0]]); err != nil {
 		return nil, err
 	}
+	if err := config.fitTeacher(g, info, data); err != nil {
+		return nil, err
+	}
 	t.data = t.view()
 	if err := t.check(); err != nil {
 		return nil, err
@@ -109,7 +112,7 @@ func NewTrainer(s *mlx.Session, g *graph.Graph, info *graph.Info, config Config,
 // Reschedule takes another configuration, and reports whether it could: when nothing but the schedule is another.
 func (t *Trainer) Reschedule(c Config) bool {
 	old := t.config
-	c.weights, c.Only = old.weights, old.Only
+	c.weights, c.teacher, c.Only = old.weights, old.teacher, old.Only
 	old.Schedule = c.Schedule
 	if !reflect.DeepEqual(old, c) || c.Schedule.check(c.stepsOf(t.data.Rows)) != nil {
 		return false

@@ -184,7 +184,7 @@ func inputNames(g *graph.Graph) string {
 	return strings.Join(names, ", ")
 }
 
-// plainGraph are the layers of a graph without dropout, with defaults left out.
+// plainGraph are the layers of a graph without dropout of any kind, with defaults left out.
 func plainGraph(g *graph.Graph) []graph.Layer {
 	defaults := map[string]any{"activation": "linear", "use_bias": true, "causal": false, "rotary": false, "rotary_base": int64(10000), "offset": int64(0)}
 	through := map[string]string{} // dropout layers, to what they pass on
@@ -202,7 +202,7 @@ func plainGraph(g *graph.Graph) []graph.Layer {
 		}
 		plain := graph.Layer{Name: l.Name, Op: l.Op, Inputs: inputs, Attrs: map[string]any{}}
 		for k, v := range l.Attrs {
-			if k != "init" && (defaults[k] == nil || defaults[k] != v) {
+			if k != "init" && k != "dropout" && (defaults[k] == nil || defaults[k] != v) {
 				plain.Attrs[k] = v
 			}
 		}

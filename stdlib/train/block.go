@@ -34,7 +34,8 @@ func Kind(typ string, table *schema.Kind, lower func(*Block)) *executor.Kind {
 // Block is a block of the family under lowering.
 type Block struct {
 	*planner.Lowering
-	Spec chain.Spec // Read makes it
+	Spec   chain.Spec          // Read makes it
+	Finish func(*chain.Result) // what comes behind the chain; nil for nothing
 }
 
 // Read makes the chain that the block asks for, and checks the block against itself and, where it is known, against the graph. more
@@ -88,9 +89,15 @@ func (b *Block) start() (planner.Input, bool) {
 // Lower emits the chain and gives its results out.
 func (b *Block) Lower() {
 	r := chain.Lower(b.Lowering, b.Spec)
+	if b.Finish != nil {
+		b.Finish(&r)
+	}
 	b.Bind("model", r.Model, r.ModelOutput)
 	b.Bind("history", r.History, r.HistoryOutput)
 	if b.Spec.Graph != nil {
 		b.Provide("model", b.Spec.Graph)
 	}
 }
+
+// Blame reports a misfit at its attribute.
+func (b *Block) Blame(summary string, err error) { Blame(b.Lowering, summary, err) }

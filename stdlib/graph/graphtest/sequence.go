@@ -147,6 +147,7 @@ func (cs *cases) sequences() {
 		{"plain", []any{"heads", 3}}, {"one head", []any{"heads", 1}}, {"masked", []any{"heads", 3, "mask", "mask"}}, {"causal", []any{"heads", 2, "causal", true}},
 		{"causal masked", []any{"heads", 2, "causal", true, "mask", "mask"}}, {"rotary", []any{"heads", 2, "rotary", true}},
 		{"rotary causal", []any{"heads", 3, "rotary", true, "rotary_base", 50, "causal", true}},
+		{"dropped", []any{"heads", 2, "dropout", 0.5, "mask", "mask"}},
 	} {
 		inputs, attrs := "in in x", c.attrs
 		if i := slices.Index(attrs, any("mask")); i >= 0 {

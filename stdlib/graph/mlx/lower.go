@@ -30,7 +30,7 @@ type Lowering struct {
 	Graph  *graph.Graph
 	Params Values           // every parameter that graph.Infer lists
 	Train  bool             // batch statistics and dropout, as in training
-	Masks  map[string]*Node // dropout masks by layer: 0 or 1/(1-rate), of the layer's shape; Train only
+	Masks  map[string]*Node // dropout masks by layer: 0 or 1/(1-rate), of the shape that Layer.Dropout says; Train only
 	Frozen map[string]bool  // batch_norm layers that use their running statistics in training, too, and leave them alone
 	Stats  Values           // filled in by Forward when Train is set: the new running statistics of batch_norm layers
 
@@ -237,10 +237,14 @@ func integerMatMul(x, w *Node) *Node {
 	if rows <= exactRows {
 		return MatMul(x, w)
 	}
+	whole := make([]SliceAxisSpec, x.Rank()-1)
+	for i := range whole {
+		whole[i] = AxisRange()
+	}
 	var sum *Node
 	for at := 0; at < rows; at += exactRows {
 		to := min(at+exactRows, rows)
-		part := ConvertDType(MatMul(Slice(x, AxisRange(), AxisRange(at, to)), Slice(w, AxisRange(at, to))), dtypes.Int32)
+		part := ConvertDType(MatMul(Slice(x, append(slices.Clone(whole), AxisRange(at, to))...), Slice(w, AxisRange(at, to))), dtypes.Int32)
 		if sum == nil {
 			sum = part
 		} else {

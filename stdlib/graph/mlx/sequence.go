@@ -126,7 +126,11 @@ func (l *Lowering) attention(layer *graph.Layer) *Node {
 	if b := l.bias(layer, d[1], k.Shape().Dimensions[1]); b != nil {
 		scores = Add(scores, b)
 	}
-	y := DotGeneral(Softmax(scores, -1), []int{3}, []int{0, 1}, v, []int{1}, []int{0, 2}) // [batch, heads, length, e]
+	weights := Softmax(scores, -1)
+	if mask := l.Masks[layer.Name]; l.Train && mask != nil {
+		weights = Mul(weights, mask)
+	}
+	y := DotGeneral(weights, []int{3}, []int{0, 1}, v, []int{1}, []int{0, 2}) // [batch, heads, length, e]
 	return Reshape(TransposeAllDims(y, 0, 2, 1, 3), d[0], d[1], -1)
 }
 

@@ -41,10 +41,10 @@ func newScene(s sample, session *mlx.Session) *scene {
 				c.others = append(c.others, weight{l.Name, p.Name})
 			}
 		}
-		if l.Op == "dropout" {
+		if rate, shape := l.Dropout(s.model.Info.Layers[l.Name]); rate > 0 {
 			c.drops = append(c.drops, l.Name)
 			r := mlx.NewRandom(1, "mask")
-			for range s.rows * graph.Size(s.model.Info.Shapes[l.Name]) {
+			for range s.rows * graph.Size(shape) {
 				c.mask[l.Name] = append(c.mask[l.Name], float32(r.Below(2)*2))
 			}
 		}
@@ -117,7 +117,8 @@ func (c *scene) run(t *testing.T, gradients bool) (loss float64, grads [][]float
 		args = append(args, Input(in, c.inputs[in.Name], c.rows))
 	}
 	for _, name := range c.drops {
-		args = append(args, mlx.Tensor(c.mask[name], append([]int{c.rows}, c.model.Info.Shapes[name]...)...))
+		_, shape := c.model.Graph.Layer(name).Dropout(c.model.Info.Layers[name])
+		args = append(args, mlx.Tensor(c.mask[name], append([]int{c.rows}, shape...)...))
 	}
 	for _, w := range c.weights() {
 		p := c.model.Params[w.layer][w.param]
@@ -278,6 +279,61 @@ func TestDropout(t *testing.T) {
 		want += w * float64(m) * float64(s.inputs["x"][i])
 		if math.Abs(float64(grads[0][i])-w*float64(m)) > 1e-6 {
 			t.Errorf("gradient %d is %g, want %g", i, grads[0][i], w*float64(m))
+		}
+	}
+	if math.Abs(got-want) > 1e-5 {
+		t.Errorf("the weighed output is %g, want %g", got, want)
+	}
+}
+
+// TestAttentionDropout: in training the mask multiplies the weights that softmax gives, of each head, query and key; against plain
+// loops. In inference it does nothing, which TestForward holds.
+func TestAttentionDropout(t *testing.T) {
+	const rows, length, heads, d = 2, 3, 2, 2
+	g := &graph.Graph{Layers: []graph.Layer{{Name: "a", Op: "attention", Inputs: []string{"q", "k", "v"}, Attrs: map[string]any{"heads": int64(heads), "dropout": 0.5}}}}
+	s := sample{name: "attention", rows: rows, inputs: map[string][]float32{}}
+	r := mlx.NewRandom(3, "attention")
+	for _, name := range []string{"q", "k", "v"} {
+		g.Inputs = append(g.Inputs, graph.Input{Name: name, Shape: []int{length, heads * d}, DType: graph.F32, Scale: 1})
+		for range rows * length * heads * d {
+			s.inputs[name] = append(s.inputs[name], float32(r.Normal()))
+		}
+	}
+	g.Connect()
+	info, err := graph.Infer(g)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.model = &bundle.Model{Graph: g, Info: info}
+	c := newScene(s, session(t))
+	if len(c.mask["a"]) != rows*heads*length*length {
+		t.Fatalf("a mask of %d", len(c.mask["a"]))
+	}
+	got, _, _ := c.run(t, false)
+	at := func(name string, row, p, h, i int) float64 {
+		return float64(s.inputs[name][((row*length+p)*heads+h)*d+i])
+	}
+	want := 0.0
+	for row := range rows {
+		for h := range heads {
+			for p := range length {
+				w, sum := make([]float64, length), 0.0
+				for k := range w {
+					dot := 0.0
+					for i := range d {
+						dot += at("q", row, p, h, i) * at("k", row, k, h, i)
+					}
+					w[k] = math.Exp(dot / math.Sqrt(d))
+					sum += w[k]
+				}
+				for i := range d {
+					y := 0.0
+					for k := range w {
+						y += w[k] / sum * float64(c.mask["a"][((row*heads+h)*length+p)*length+k]) * at("v", row, k, h, i)
+					}
+					want += y * (0.75 + math.Sin(float64(((row*length+p)*heads+h)*d+i))/2)
+				}
+			}
 		}
 	}
 	if math.Abs(got-want) > 1e-5 {

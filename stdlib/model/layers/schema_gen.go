@@ -284,6 +284,7 @@ var Schema = &schema.Kind{Family: "model", Type: "layers", Version: 1, Doc: "An 
 			{Name: "causal", Default: false, Type: &schema.Type{Op: schema.Bool, Doc: "Whether positions see none that come after them."}},
 			{Name: "rotary", Default: false, Type: &schema.Type{Op: schema.Bool, Doc: "Whether queries and keys are turned by their position."}},
 			{Name: "rotary_base", Default: int64(10000), Type: &schema.Type{Op: schema.Number, Min: &schema.Bound{Value: 0, Exclusive: true}}},
+			{Name: "dropout", Type: &schema.Type{Op: schema.Number, Doc: "Probability to drop a weight of the attention while training; the masks are made by the host, heads * length * length numbers a row.", Min: &schema.Bound{Value: 0, Exclusive: false}, Max: &schema.Bound{Value: 1, Exclusive: true}}},
 		}},
 		&schema.Type{Op: schema.Struct, Fields: []schema.Field{
 			{Name: "type", Required: true, Type: &schema.Type{Op: schema.String, Doc: "The second input, if any, is a mask: where it is 0 the state goes on unchanged, and the result is 0.", Enum: []any{"lstm"}}},

@@ -95,6 +95,16 @@ variable "epsilon" {
   description = "Epsilon of the norms."
 }
 
+variable "attention_dropout" {
+  type        = number
+  default     = 0
+  description = "Probability to drop a weight of the attention while training."
+  validation {
+    condition     = var.attention_dropout >= 0 && var.attention_dropout < 1
+    error_message = "attention_dropout must be at least 0 and below 1"
+  }
+}
+
 variable "dropout" {
   type        = number
   default     = 0.1
@@ -126,7 +136,8 @@ variable "outputs" {
 }
 
 locals {
-  inner = var.inner > 0 ? var.inner : 4 * var.units
+  inner             = var.inner > 0 ? var.inner : 4 * var.units
+  attention_dropout = var.attention_dropout > 0 ? var.attention_dropout : null
   start = concat(
     [{ type = "embedding", name = "tokens", body = { inputs = ["input_ids"], vocabulary = var.vocabulary, units = var.units } }],
     [{ type = "type_embedding", name = "types", body = { inputs = var.token_types ? ["tokens", "token_type_ids"] : ["tokens"], types = var.types } }],
@@ -141,7 +152,7 @@ locals {
   }]
   body = flatten([for b in local.blocks : concat(
     [for part in ["query", "key", "value"] : { type = "dense", name = "${b.name}_${part}", body = { inputs = [b.from], units = var.units, init = "normal" } }],
-    [{ type = "attention", name = "${b.name}_attention", body = { inputs = ["${b.name}_query", "${b.name}_key", "${b.name}_value", "attention_mask"], heads = var.heads } }],
+    [{ type = "attention", name = "${b.name}_attention", body = { inputs = ["${b.name}_query", "${b.name}_key", "${b.name}_value", "attention_mask"], heads = var.heads, dropout = local.attention_dropout } }],
     [{ type = "dense", name = "${b.name}_output", body = { units = var.units, init = "normal" } }],
     [for l in [{ type = "dropout", name = "${b.name}_output_dropout", body = { rate = var.dropout } }] : l if var.dropout > 0],
     [{ type = "add", name = "${b.name}_attention_sum", body = { inputs = [var.dropout > 0 ? "${b.name}_output_dropout" : "${b.name}_output", b.from] } }],
@@ -200,6 +211,7 @@ model "layers" "net" {
       types      = try(layer.value.body.types, null)
       embedding  = try(layer.value.body.embedding, null)
       heads      = try(layer.value.body.heads, null)
+      dropout    = try(layer.value.body.dropout, null)
       activation = try(layer.value.body.activation, null)
       init       = try(layer.value.body.init, null)
       epsilon    = try(layer.value.body.epsilon, null)

@@ -71,6 +71,16 @@ variable "position" {
   }
 }
 
+variable "attention_dropout" {
+  type        = number
+  default     = 0
+  description = "Probability to drop a weight of the attention while training."
+  validation {
+    condition     = var.attention_dropout >= 0 && var.attention_dropout < 1
+    error_message = "attention_dropout must be at least 0 and below 1"
+  }
+}
+
 variable "dropout" {
   type        = number
   default     = 0.1
@@ -92,7 +102,8 @@ variable "pad" {
 }
 
 locals {
-  inner = var.inner > 0 ? var.inner : 4 * var.units
+  inner             = var.inner > 0 ? var.inner : 4 * var.units
+  attention_dropout = var.attention_dropout > 0 ? var.attention_dropout : null
   start = concat(
     [{ type = "padding_mask", name = "mask", body = { inputs = ["input_ids"], pad = var.pad } }],
     [{ type = "embedding", name = "tokens", body = { inputs = ["input_ids"], vocabulary = var.vocabulary, units = var.units } }],
@@ -107,7 +118,7 @@ locals {
   body = flatten([for b in local.blocks : concat(
     [{ type = "layer_norm", name = "${b.name}_attention_norm", body = { inputs = [b.from] } }],
     [for part in ["query", "key", "value"] : { type = "dense", name = "${b.name}_${part}", body = { inputs = ["${b.name}_attention_norm"], units = var.units, init = "normal" } }],
-    [{ type = "attention", name = "${b.name}_attention", body = { inputs = ["${b.name}_query", "${b.name}_key", "${b.name}_value", "mask"], heads = var.heads, causal = true, rotary = var.position == "rotary" } }],
+    [{ type = "attention", name = "${b.name}_attention", body = { inputs = ["${b.name}_query", "${b.name}_key", "${b.name}_value", "mask"], heads = var.heads, dropout = local.attention_dropout, causal = true, rotary = var.position == "rotary" } }],
     [{ type = "dense", name = "${b.name}_output", body = { units = var.units, init = "normal" } }],
     [for l in [{ type = "dropout", name = "${b.name}_output_dropout", body = { rate = var.dropout } }] : l if var.dropout > 0],
     [{ type = "add", name = "${b.name}_attention_sum", body = { inputs = [var.dropout > 0 ? "${b.name}_output_dropout" : "${b.name}_output", b.from] } }],
@@ -139,6 +150,7 @@ model "layers" "net" {
       embedding  = try(layer.value.body.embedding, null)
       pad        = try(layer.value.body.pad, null)
       heads      = try(layer.value.body.heads, null)
+      dropout    = try(layer.value.body.dropout, null)
       causal     = try(layer.value.body.causal, null)
       rotary     = try(layer.value.body.rotary, null)
       activation = try(layer.value.body.activation, null)
