@@ -394,3 +394,78 @@ func TestLanguageErrors(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestFrozenByPattern: what a pattern freezes keeps its bits, tensor by tensor, and all else moves: of taggers, language models and
+// students, with each optimizer that keeps something, weight decay and averages. What is tied to a frozen embedding is frozen with it.
+func TestFrozenByPattern(t *testing.T) {
+	l := graphtest.Layer
+	says := words(60, true)
+	tagger := func(c *Config) (*graph.Graph, *dataset.Data) {
+		g, _ := over(t, attentive(l("dense", "logits", "units", 3))...)
+		return g, says
+	}
+	speaker := func(c *Config) (*graph.Graph, *dataset.Data) {
+		c.Objective, c.MaskProbability = MaskedLM, 0.3
+		layers := attentive(l("tied_dense", "logits", "embedding", "e"))
+		layers[0].Attrs["vocabulary"] = int64(vocabulary)
+		g, _ := over(t, layers...)
+		return g, sentences(60)
+	}
+	pupil := func(c *Config) (*graph.Graph, *dataset.Data) {
+		c.Distill = &Distill{Temperature: 2, Alpha: 0.5, HiddenLoss: "mse", HiddenWeight: 1, Hidden: map[string]string{"n": "big"}}
+		c.Teach(tutor(says, 3, 5, true))
+		g, _ := over(t, attentive(l("dense", "logits", "units", 3))...)
+		g.Layers = append(g.Layers, l("dense", "distill_n", "units", 5, "use_bias", false, "inputs", "n"))
+		g.Outputs = []string{"logits", "distill_n"}
+		return g, says
+	}
+	for k, of := range []struct {
+		task      func(*Config) (*graph.Graph, *dataset.Data)
+		match     []string
+		frozen    func(name string) bool
+		optimizer string
+	}{
+		{tagger, []string{"?"}, func(n string) bool { return strings.IndexByte(n, '/') == 1 }, "adamw"},
+		{tagger, []string{"*/bias", "[ep]"}, func(n string) bool {
+			return strings.HasSuffix(n, "/bias") || strings.HasPrefix(n, "e/") || strings.HasPrefix(n, "p/")
+		}, "lamb"},
+		{tagger, []string{"[qkv]/weight", "n/gamma"}, func(n string) bool {
+			return slices.Contains([]string{"q/weight", "k/weight", "v/weight", "n/gamma"}, n)
+		}, "nesterov"},
+		{speaker, []string{"e", "[pqk]*"}, func(n string) bool { return strings.ContainsAny(n[:1], "epqk") }, "adamw"},
+		{speaker, []string{"logits/*", "o"}, func(n string) bool { return strings.HasPrefix(n, "logits/") || strings.HasPrefix(n, "o/") }, "lion"},
+		{pupil, []string{"e", "p", "[qkvo]", "n"}, func(n string) bool { return strings.IndexByte(n, '/') == 1 }, "adafactor"},
+		{pupil, []string{"logits/weight", "distill_*"}, func(n string) bool { return n == "logits/weight" || strings.HasPrefix(n, "distill_") }, "rmsprop"},
+	} {
+		c := plain
+		c.Batch, c.Groups, c.EMA = 16, []Group{{Match: of.match, Freeze: true}}, &EMA{Decay: 0.9}
+		c.Optimizer = Optimizer{Type: of.optimizer, LR: 0.01, WeightDecay: 0.1, Beta1: 0.9, Beta2: 0.99, Epsilon: 1e-8, Momentum: 0.9, Decay: 0.9, FactorFrom: 4}
+		g, d := of.task(&c)
+		info, err := graph.Infer(g)
+		if err != nil {
+			t.Fatal(err)
+		}
+		first := Init(info, 1)
+		before := map[string][]byte{}
+		for layer, ps := range first {
+			for name, p := range ps {
+				before[layer+"/"+name] = slices.Clone(p.Data)
+			}
+		}
+		after, _ := train(t, g, info, c, d, &State{Params: first}, 2)
+		for layer, ps := range after.Params {
+			for name, p := range ps {
+				at := layer + "/" + name
+				if layer == "k" && name == "bias" && !of.frozen(at) {
+					continue // softmax does not see what all keys have in common: its gradient is rounding alone
+				}
+				if same, frozen := slices.Equal(p.Data, before[at]), of.frozen(at); same != frozen {
+					t.Errorf("case %d, %s: %s: frozen is %v, unchanged is %v", k, of.optimizer, at, frozen, same)
+				}
+				if of.frozen(at) && after.Moments[layer][name+"."+emaName] != nil {
+					t.Errorf("case %d: something is kept for %s", k, at)
+				}
+			}
+		}
+	}
+}
