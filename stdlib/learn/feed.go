@@ -31,6 +31,7 @@ type part struct {
 	x              []*tensors.Tensor // by input of the graph
 	y, weight      *tensors.Tensor
 	partner, share *tensors.Tensor   // of classes that are mixed
+	asked          *tensors.Tensor   // positions that labels and weights are of; nil for all
 	lessons        []*tensors.Tensor // of a teacher
 	masks          []*tensors.Tensor
 	rows, partners []int // that went into it; partners with mixup only
@@ -48,6 +49,9 @@ func (p part) args() []any {
 	}
 	if p.weight != nil {
 		args = append(args, p.weight)
+	}
+	if p.asked != nil {
+		args = append(args, p.asked)
 	}
 	for _, m := range slices.Concat(p.lessons, p.masks) {
 		args = append(args, m)
@@ -108,6 +112,7 @@ func (t *Trainer) input(order []int, i int) step {
 			p.weight = mlx.Tensor(weights[:n*each], n*each)
 			weights = weights[n*each:]
 		}
+		t.compact(&p, t.data, lengths)
 		for k, l := range t.drops {
 			_, shape := l.Dropout(info.Layers[l.Name])
 			shape = append([]int{n}, shape...)

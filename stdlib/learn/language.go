@@ -5,6 +5,9 @@ import (
 	"math"
 	"math/bits"
 
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+
 	"mbuild.dev/mbuild/executor/mlx"
 	"mbuild.dev/mbuild/stdlib/artifact/dataset"
 	"mbuild.dev/mbuild/stdlib/graph"
@@ -129,6 +132,70 @@ func specials(s *dataset.Sequence) []bool {
 		out[*s.MaskID] = true
 	}
 	return out
+}
+
+// alone are the operations that compute each position by itself, and whatever the shape before it.
+var alone = map[string]bool{"dense": true, "tied_dense": true, "layer_norm": true, "rms_norm": true, "activation": true}
+
+// bodyOf is the layer behind which a graph computes each position alone, up to its only output: the logits of a large vocabulary
+// are most of a step, and masked_lm asks at few positions. "" where there is no such layer.
+func bodyOf(g *graph.Graph, info *graph.Info) string {
+	takers := map[string]int{}
+	for i := range g.Layers {
+		for _, in := range g.Layers[i].Inputs {
+			takers[in]++
+		}
+	}
+	name := g.Outputs[0]
+	for len(g.Outputs) == 1 {
+		l := g.Layer(name)
+		if !alone[l.Op] || takers[l.Inputs[0]] != 1 || g.Layer(l.Inputs[0]) == nil || len(info.Shapes[l.Inputs[0]]) != 2 {
+			break
+		}
+		name = l.Inputs[0]
+	}
+	if name == g.Outputs[0] {
+		return ""
+	}
+	return name
+}
+
+// pick takes from the output of the body, [batch, length, features], the positions that are asked for, [asked, features].
+func (p *Program) pick(l *graph.Layer, y, asked *Node) *Node {
+	if l.Name != p.body {
+		return y
+	}
+	return Gather(Reshape(y, -1, y.Shape().Dimensions[2]), ExpandDims(asked, -1))
+}
+
+// ask makes of the labels of all positions of some rows those of the positions that are asked for, with their weights and places.
+// There is room for as many as are asked for in all but about one of 30,000 batches, and in that for all, so that few shapes are
+// compiled; what is left of it has no label.
+func (c *Config) ask(labels []int32) (y []int32, weights []float32, at []int32) {
+	n := float64(len(labels))
+	room := int(math.Ceil(n*c.MaskProbability + 4*math.Sqrt(n*c.MaskProbability*(1-c.MaskProbability))))
+	for i, label := range labels {
+		if label >= 0 {
+			y, weights, at = append(y, label), append(weights, 1), append(at, int32(i))
+		}
+	}
+	if room = min(room, len(labels)); len(y) > room {
+		room = len(labels)
+	}
+	for len(y) < room {
+		y, weights, at = append(y, dataset.NoLabel), append(weights, 0), append(at, 0)
+	}
+	return y, weights, at
+}
+
+// compact leaves of the labels and weights of a part those of the positions that are asked for.
+func (t *Trainer) compact(p *part, d *dataset.Data, lengths map[string]int) {
+	if t.body == "" {
+		return
+	}
+	y, weights, at := t.config.ask(t.tagsOf(d, p.rows, lengths))
+	p.y, p.weight = tensors.FromFlatDataAndDimensions(y, len(y)), mlx.Tensor(weights, len(weights))
+	p.asked = tensors.FromFlatDataAndDimensions(at, len(at))
 }
 
 // view is the data to train on in the epoch to come.

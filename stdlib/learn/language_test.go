@@ -394,3 +394,167 @@ func TestLanguageErrors(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestFrozenByPattern: what a pattern freezes keeps its bits, tensor by tensor, and all else moves: of taggers, language models and
+// students, with each optimizer that keeps something, weight decay and averages. What is tied to a frozen embedding is frozen with it.
+func TestFrozenByPattern(t *testing.T) {
+	l := graphtest.Layer
+	says := words(60, true)
+	tagger := func(c *Config) (*graph.Graph, *dataset.Data) {
+		g, _ := over(t, attentive(l("dense", "logits", "units", 3))...)
+		return g, says
+	}
+	speaker := func(c *Config) (*graph.Graph, *dataset.Data) {
+		c.Objective, c.MaskProbability = MaskedLM, 0.3
+		layers := attentive(l("tied_dense", "logits", "embedding", "e"))
+		layers[0].Attrs["vocabulary"] = int64(vocabulary)
+		g, _ := over(t, layers...)
+		return g, sentences(60)
+	}
+	pupil := func(c *Config) (*graph.Graph, *dataset.Data) {
+		c.Distill = &Distill{Temperature: 2, Alpha: 0.5, HiddenLoss: "mse", HiddenWeight: 1, Hidden: map[string]string{"n": "big"}}
+		c.Teach(tutor(says, 3, 5, true))
+		g, _ := over(t, attentive(l("dense", "logits", "units", 3))...)
+		g.Layers = append(g.Layers, l("dense", "distill_n", "units", 5, "use_bias", false, "inputs", "n"))
+		g.Outputs = []string{"logits", "distill_n"}
+		return g, says
+	}
+	for k, of := range []struct {
+		task      func(*Config) (*graph.Graph, *dataset.Data)
+		match     []string
+		frozen    func(name string) bool
+		optimizer string
+	}{
+		{tagger, []string{"?"}, func(n string) bool { return strings.IndexByte(n, '/') == 1 }, "adamw"},
+		{tagger, []string{"*/bias", "[ep]"}, func(n string) bool {
+			return strings.HasSuffix(n, "/bias") || strings.HasPrefix(n, "e/") || strings.HasPrefix(n, "p/")
+		}, "lamb"},
+		{tagger, []string{"[qkv]/weight", "n/gamma"}, func(n string) bool {
+			return slices.Contains([]string{"q/weight", "k/weight", "v/weight", "n/gamma"}, n)
+		}, "nesterov"},
+		{speaker, []string{"e", "[pqk]*"}, func(n string) bool { return strings.ContainsAny(n[:1], "epqk") }, "adamw"},
+		{speaker, []string{"logits/*", "o"}, func(n string) bool { return strings.HasPrefix(n, "logits/") || strings.HasPrefix(n, "o/") }, "lion"},
+		{pupil, []string{"e", "p", "[qkvo]", "n"}, func(n string) bool { return strings.IndexByte(n, '/') == 1 }, "adafactor"},
+		{pupil, []string{"logits/weight", "distill_*"}, func(n string) bool { return n == "logits/weight" || strings.HasPrefix(n, "distill_") }, "rmsprop"},
+	} {
+		c := plain
+		c.Batch, c.Groups, c.EMA = 16, []Group{{Match: of.match, Freeze: true}}, &EMA{Decay: 0.9}
+		c.Optimizer = Optimizer{Type: of.optimizer, LR: 0.01, WeightDecay: 0.1, Beta1: 0.9, Beta2: 0.99, Epsilon: 1e-8, Momentum: 0.9, Decay: 0.9, FactorFrom: 4}
+		g, d := of.task(&c)
+		info, err := graph.Infer(g)
+		if err != nil {
+			t.Fatal(err)
+		}
+		first := Init(info, 1)
+		before := map[string][]byte{}
+		for layer, ps := range first {
+			for name, p := range ps {
+				before[layer+"/"+name] = slices.Clone(p.Data)
+			}
+		}
+		after, _ := train(t, g, info, c, d, &State{Params: first}, 2)
+		for layer, ps := range after.Params {
+			for name, p := range ps {
+				at := layer + "/" + name
+				if layer == "k" && name == "bias" && !of.frozen(at) {
+					continue // softmax does not see what all keys have in common: its gradient is rounding alone
+				}
+				if same, frozen := slices.Equal(p.Data, before[at]), of.frozen(at); same != frozen {
+					t.Errorf("case %d, %s: %s: frozen is %v, unchanged is %v", k, of.optimizer, at, frozen, same)
+				}
+				if of.frozen(at) && after.Moments[layer][name+"."+emaName] != nil {
+					t.Errorf("case %d: something is kept for %s", k, at)
+				}
+			}
+		}
+	}
+}
+
+// TestAsked: behind the body of a network only positions that are asked for are computed, and loss and gradients are those of plain loops and
+// finite differences over all that the masks ask for: of a transformed embedding against the embedding itself.
+func TestAsked(t *testing.T) {
+	l := graphtest.Layer
+	g, info := over(t, l("embedding", "e", "vocabulary", vocabulary, "units", 5, "init", "glorot_uniform", "inputs", "ids"), l("position_embedding", "p", "positions", 12, "init", "normal"),
+		l("dense", "t", "units", 5, "use_bias", false), l("tied_dense", "logits", "embedding", "e", "use_bias", false))
+	if body := bodyOf(g, info); body != "p" {
+		t.Fatalf("the body ends with %q", body)
+	}
+	d := sentences(30)
+	c := speaking(MaskedLM)
+	c.Batch, c.Optimizer = 30, Optimizer{Type: "sgd", LR: 0.1}
+	m := masked(d, c.Seed, "0", 0.15)
+	tokens := m.Tokens["text"]
+	loss := func(w map[string][]float64) float64 {
+		var x [][]float64
+		var says []int32
+		for row := range d.Rows {
+			from, to := tokens.Span(row)
+			for i := from; i < to; i++ {
+				if m.Classes[i] < 0 {
+					continue
+				}
+				v := make([]float64, 5)
+				for j := range v {
+					v[j] = w["e"][int(tokens.IDs[i])*5+j] + w["p"][(i-from)*5+j]
+				}
+				x, says = append(x, v), append(says, m.Classes[i])
+			}
+		}
+		sum := 0.0
+		for i, h := range times(x, w["t"], 5) {
+			z, total := make([]float64, vocabulary), 0.0
+			for id := range z {
+				for j, v := range h {
+					z[id] += v * w["e"][id*5+j]
+				}
+				total += math.Exp(z[id])
+			}
+			sum += math.Log(total) - z[says[i]]
+		}
+		return sum / float64(len(says))
+	}
+	first := Init(info, 1)
+	for _, parts := range []int{1, 5} {
+		c.Accumulate = parts
+		after, r := train(t, g, info, c, d, &State{Params: first}, 1)
+		differences(t, "asked", first, after.Params, 0.1, loss)
+		if parts > 1 {
+			continue
+		}
+		tr, err := NewTrainer(session(t), g, info, c, d, &State{Params: first}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		v, err := tr.Evaluate(context.Background(), d, false) // other masks
+		if err != nil || math.Abs(v.Loss-r.Loss) > 0.2 || v.Loss == r.Loss {
+			t.Errorf("loss %g on data that is not trained on, %g in training, %v", v.Loss, r.Loss, err)
+		}
+	}
+	// more than there is room for: room for all
+	labels := make([]int32, 40)
+	y, w, at := c.ask(labels)
+	if len(y) != 40 || len(w) != 40 || at[39] != 39 {
+		t.Errorf("%d labels, %v", len(y), at)
+	}
+	for i := range labels {
+		if i%20 != 0 {
+			labels[i] = dataset.NoLabel
+		}
+	}
+	y, w, at = c.ask(labels)
+	if want := int(math.Ceil(6 + 4*math.Sqrt(40*0.15*0.85))); len(y) != want || !slices.Equal(at[:3], []int32{0, 20, 0}) || sum(w) != 2 || y[2] != dataset.NoLabel {
+		t.Errorf("%d labels, want %d: %v %v", len(y), want, at, w)
+	}
+
+	// layers that two take, and those that mix positions, are of the body
+	for want, layers := range map[string][]graph.Layer{
+		"s": attentive(l("dense", "a1", "units", 8), l("layer_norm", "a2"), l("dense", "logits", "units", 20)),
+		"d": attentive(l("dense", "a1", "units", 8), l("dropout", "d", "rate", 0.1), l("dense", "logits", "units", 20)),
+		"":  attentive(l("dense", "a1", "units", 20), l("dense", "a2", "units", 20, "inputs", "n"), l("add", "logits", "inputs", "a1 a2")),
+	} {
+		g, info := over(t, layers...)
+		if got := bodyOf(g, info); got != want {
+			t.Errorf("the body ends with %q, want %q", got, want)
+		}
+	}
+}

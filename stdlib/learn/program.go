@@ -26,6 +26,7 @@ type Program struct {
 	loss      Loss
 	slots     []slot
 	tags      bool   // there is a label for each position of a sequence
+	body      string // of masked_lm: the layer behind which positions are computed alone, those that are asked for; "" for none
 	masked    []bool // by slot: weights that are zero stay so
 	drops     []*graph.Layer
 	group     int // steps in one call, in epochs of at least groupFrom
@@ -67,6 +68,9 @@ func NewProgram(s *mlx.Session, g *graph.Graph, info *graph.Info, c *Config, mas
 		return nil, err
 	}
 	p.tags = p.loss.Classes && len(info.Shapes[g.Outputs[0]]) == 2
+	if c.Objective == MaskedLM {
+		p.body = bodyOf(g, info)
+	}
 	for _, sl := range p.slots {
 		p.masked = append(p.masked, sl.moment == "" && sl.trained && masked[sl.layer+"/"+sl.param])
 	}
@@ -109,7 +113,7 @@ func programKey(s *mlx.Session, g *graph.Graph, c Config, masked map[string]bool
 		c.Augment = []augment.Op{{Type: "mixup"}} // all that a program knows of it
 	}
 	c.Seed, c.Shuffle, c.LogEvery, c.Schedule, c.Optimizer.LR = 0, false, 0, Schedule{}, 0
-	c.Objective, c.MaskProbability = "", 0
+	c.MaskProbability = 0
 	conf, err := json.Marshal(c)
 	if err != nil {
 		return "", err
@@ -175,6 +179,7 @@ type feed struct {
 	x       []*Node // by input of the graph
 	y       target
 	weight  *Node   // nil where all rows weigh the same
+	asked   *Node   // positions that labels and weights are of; nil for all
 	lessons []*Node // what a teacher says, of distillation: see Trainer.lessons
 	scalars *Node
 	masks   map[string]*Node
@@ -217,6 +222,9 @@ func (r *reader) feed(p *Program) *feed {
 	}
 	if p.weighed() {
 		f.weight = r.next()
+	}
+	if p.body != "" {
+		f.asked = r.next()
 	}
 	if d := p.config.Distill; d != nil {
 		for range 1 + 2*len(d.Hidden) {
@@ -356,7 +364,7 @@ func (p *Program) measureLoss(out *Node, y target, weight *Node) (loss, right *N
 
 // sums is measureLoss with another loss in the place of each row's; change sees that and the row's output.
 func (p *Program) sums(out *Node, y target, weight *Node, change func(each, out *Node) *Node) (loss, right *Node) {
-	if p.tags {
+	if out.Rank() == 3 {
 		out = Reshape(out, -1, out.Shape().Dimensions[2])
 	}
 	each := change(p.loss.each(&p.config, out, y), out)
@@ -396,8 +404,8 @@ func (p *Program) forward(f *feed, state []*Node) (*lower.Lowering, []*Node) {
 		inputs[name] = x
 	}
 	done := 0
-	fwd.Each = func(_ *graph.Layer, y *Node) *Node {
-		y = p.round(y)
+	fwd.Each = func(l *graph.Layer, y *Node) *Node {
+		y = p.pick(l, p.round(y), f.asked)
 		if done++; p.config.Remat > 0 && done%p.config.Remat == 0 {
 			y = y.Checkpoint()
 		}
@@ -451,6 +459,10 @@ func (p *Program) buildEval(args []*Node) []*Node {
 		weight = r.next()
 	}
 	fwd := &lower.Lowering{Graph: p.graph, Params: lower.Values{}}
+	if p.body != "" {
+		asked := r.next()
+		fwd.Each = func(l *graph.Layer, y *Node) *Node { return p.pick(l, y, asked) }
+	}
 	for _, sl := range p.slots {
 		if sl.moment != "" {
 			continue

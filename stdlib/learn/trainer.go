@@ -535,11 +535,13 @@ func (t *Trainer) Evaluate(ctx context.Context, d *dataset.Data, averaged bool) 
 			return Metrics{}, err
 		}
 		lengths := t.source.lengths(d, rows)
-		args := part{x: t.source.tensors(t.Program, d, rows, lengths), y: t.labels(d, rows, lengths)}.args()
+		in := part{x: t.source.tensors(t.Program, d, rows, lengths), y: t.labels(d, rows, lengths), rows: rows}
 		w, n, sum := t.weights(d, rows, lengths)
 		if w != nil {
-			args = append(args, mlx.Tensor(w, len(w)))
+			in.weight = mlx.Tensor(w, len(w))
 		}
+		t.compact(&in, d, lengths)
+		args := in.args()
 		counted += n
 		weight += sum
 		err := mlx.Try(func() error {

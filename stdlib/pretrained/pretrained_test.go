@@ -455,3 +455,41 @@ func FuzzIndex(f *testing.F) {
 		}
 	})
 }
+
+// FuzzLoad: no pair of config.json and tensors breaks the loader; what it takes is a sound model.
+func FuzzLoad(f *testing.F) {
+	for _, dir := range []string{"bert_classification", "gpt2", "distilbert"} {
+		config, err := os.ReadFile("testdata/" + dir + "/config.json")
+		if err != nil {
+			f.Fatal(err)
+		}
+		weights, err := os.ReadFile("testdata/" + dir + "/model.safetensors")
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(config, weights, uint8(0))
+		f.Add(config, weights, uint8(1))
+	}
+	heads := []*Head{nil, {Kind: "classification", Outputs: 2}, {Kind: "embedding"}}
+	f.Fuzz(func(t *testing.T, config, weights []byte, head uint8) {
+		c, err := ReadConfig(config)
+		if err != nil {
+			return
+		}
+		path := filepath.Join(t.TempDir(), "a")
+		if err := os.WriteFile(path, weights, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		ckpt, err := Open(map[string]string{"a": path}, nil)
+		if err != nil {
+			return
+		}
+		defer ckpt.Close()
+		l, err := Load(c, ckpt, Options{Head: heads[int(head)%len(heads)], Length: min(8, c.Length())})
+		if err == nil {
+			if err := l.Model.Check(); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}

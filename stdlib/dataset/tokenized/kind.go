@@ -32,6 +32,10 @@ func lowerBlock(l *planner.Lowering) hcl.Diagnostics {
 		l.Errorf("second", "conflict", "Pair and second input", "pair puts two texts into one input, and second gives an input of its own. Remove one of them.")
 	case pack && (pair != nil || second != nil):
 		l.Errorf("pack", "conflict", "Pairs in packed rows", "Packed rows are one text after the other. Remove pack, or pair and second.")
+	case l.Attr("stride") != nil && (pair != nil || second != nil || pack):
+		l.Errorf("stride", "conflict", "Windows of more than a text", "stride makes windows of long texts, and rows of pair, second and pack are of more than one text. Remove stride, or the others.")
+	case l.Attr("stride") != nil && l.Attr("truncation") == "error":
+		l.Errorf("stride", "conflict", "Windows of texts that are refused", "truncation = \"error\" refuses long texts, and stride makes windows of them. Remove one of them.")
 	case pack && l.Attr("keep") != nil:
 		l.Errorf("keep", "conflict", "Columns of packed rows", "Packed rows are of many texts, so no column can stand beside them. Remove pack, or keep.")
 	case pack && l.Attr("truncation") == "error":
@@ -39,6 +43,9 @@ func lowerBlock(l *planner.Lowering) hcl.Diagnostics {
 	}
 	if t := l.Attr("truncation"); pair == nil && (t == "only_second") {
 		l.Errorf("truncation", "conflict", "Truncation of one text", "truncation = \"only_second\" cuts the second text of a pair. Set pair, or truncation = \"longest_first\".")
+	}
+	if n, ok := l.Attr("stride").(int64); ok && n >= l.Attr("max_length").(int64) {
+		l.Errorf("stride", "misfit", "Windows do not move", "stride is %d and max_length %d: a window must have more tokens than it shares with the one before.", n, l.Attr("max_length"))
 	}
 	data, ok1 := l.Input("data", "from")
 	tok, ok2 := l.Input("tokenizer", "vocab")

@@ -26,6 +26,7 @@ type params struct {
 	Pack       bool   `json:"pack"`
 	WordLabels string `json:"word_labels"`
 	Empty      string `json:"empty"`
+	Stride     *int   `json:"stride"`
 
 	Keep []string `json:"keep"`
 }
@@ -42,7 +43,7 @@ type builder struct {
 	words  bool     // the first column is of words
 	tags   bool     // the label tags them
 	bytes  [2]int64 // of text, of the sequences of the split at work
-	counts struct{ tokens, truncated, empty, lost int }
+	counts struct{ tokens, truncated, empty, lost, long, windows int }
 }
 
 // run makes a dataset of tokens of a dataset of text.
@@ -237,19 +238,33 @@ func (b *builder) split(ctx context.Context, name string, d *dataset.Data) (*dat
 			continue
 		}
 		b.counts.truncated = min(b.counts.truncated, cut+1) // one row, whether one of its texts was cut or both
-		for i, e := range rows {
-			b.add(out.Tokens[b.out.Sequences[i].Name], e)
-			b.bytes[i] += covered(e)
+		for _, p := range rows {
+			b.put(d, r, p, out)
 		}
-		b.label(d, r, rows[0], out)
-		for c, t := range out.Texts {
-			t.Bytes = append(t.Bytes, d.Texts[c].At(r)...)
-			t.Ends = append(t.Ends, int64(len(t.Bytes)))
-		}
-		out.Source = append(out.Source, d.Source[r])
-		out.Rows++
 	}
 	return out, nil
+}
+
+// piece is a row to be: its tokens by sequence, the bytes of text that they are of, and where labels are tags, those.
+type piece struct {
+	rows   []*token.Encoding
+	bytes  [2]int64
+	labels []int32
+}
+
+// put appends a row that is made of a row of the source.
+func (b *builder) put(d *dataset.Data, r int, p piece, out *dataset.Data) {
+	for i, e := range p.rows {
+		b.add(out.Tokens[b.out.Sequences[i].Name], e)
+		b.bytes[i] += p.bytes[i]
+	}
+	b.label(d, r, p, out)
+	for c, t := range out.Texts {
+		t.Bytes = append(t.Bytes, d.Texts[c].At(r)...)
+		t.Ends = append(t.Ends, int64(len(t.Bytes)))
+	}
+	out.Source = append(out.Source, d.Source[r])
+	out.Rows++
 }
 
 // add appends a row to a sequence.
@@ -276,10 +291,13 @@ func covered(e *token.Encoding) (sum int64) {
 }
 
 // label appends the label of a row.
-func (b *builder) label(d *dataset.Data, r int, e *token.Encoding, out *dataset.Data) {
+func (b *builder) label(d *dataset.Data, r int, p piece, out *dataset.Data) {
 	switch {
 	case b.out.Label == nil:
+	case p.labels != nil:
+		out.Classes = append(out.Classes, p.labels...)
 	case b.tags:
+		e := p.rows[0]
 		from, to := d.Texts[b.texts[0]].Span(r)
 		labels := d.Classes[from:to]
 		out.Classes = append(out.Classes, token.Align(e.Words, labels, token.Alignment(b.WordLabels), dataset.NoLabel)...)
@@ -297,11 +315,14 @@ func (b *builder) label(d *dataset.Data, r int, e *token.Encoding, out *dataset.
 	}
 }
 
-// row is the tokens of a row, by sequence; nil for one without any.
-func (b *builder) row(split string, d *dataset.Data, r int) ([]*token.Encoding, error) {
+// row is what a row of the source becomes: a row, or windows, or nothing of one without a token.
+func (b *builder) row(split string, d *dataset.Data, r int) ([]piece, error) {
 	at := func() string { return fmt.Sprintf("row %d of split %q", d.Source[r], split) }
 	first := b.encode(d, r)
 	if len(b.texts) == 1 {
+		if ws, err := b.windowed(d, r, first); ws != nil || err != nil {
+			return ws, err
+		}
 		e, err := b.finish(first, nil, at)
 		return one(e), err
 	}
@@ -321,14 +342,14 @@ func (b *builder) row(split string, d *dataset.Data, r int) ([]*token.Encoding, 
 	if err != nil || x == nil || y == nil {
 		return nil, err
 	}
-	return []*token.Encoding{x, y}, nil
+	return []piece{{rows: []*token.Encoding{x, y}, bytes: [2]int64{covered(x), covered(y)}}}, nil
 }
 
-func one(e *token.Encoding) []*token.Encoding {
+func one(e *token.Encoding) []piece {
 	if e == nil {
 		return nil
 	}
-	return []*token.Encoding{e}
+	return []piece{{rows: []*token.Encoding{e}, bytes: [2]int64{covered(e)}}}
 }
 
 // encode is the tokens of the first text of a row.
@@ -501,6 +522,10 @@ func (b *builder) report(splits map[string]*dataset.Data) {
 	m["rows"], m["tokens"], m["truncated_rows"], m["empty_rows"] = float64(rows), float64(c.tokens), float64(c.truncated), float64(c.empty)
 	if b.tags {
 		m["truncated_words"] = float64(c.lost)
+	}
+	if c.long > 0 {
+		m["windows"] = float64(c.windows)
+		fmt.Fprintf(b.job.Log, "%d rows have more than max_length = %d tokens and become %d windows\n", c.long, b.MaxLength, c.windows)
 	}
 	name := b.out.Splits[0].Name
 	d := splits[name]
