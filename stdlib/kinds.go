@@ -20,6 +20,7 @@ import (
 	"mbuild.dev/mbuild/stdlib/eval/similarity"
 	"mbuild.dev/mbuild/stdlib/eval/tagging"
 	"mbuild.dev/mbuild/stdlib/model/layers"
+	modelonnx "mbuild.dev/mbuild/stdlib/model/onnx"
 	"mbuild.dev/mbuild/stdlib/model/peft"
 	"mbuild.dev/mbuild/stdlib/model/pretrained"
 	"mbuild.dev/mbuild/stdlib/pass/cast"
@@ -61,6 +62,7 @@ func Kinds() []*executor.Kind {
 		tokenized.Kind,
 		layers.Kind,
 		pretrained.Kind,
+		modelonnx.Kind,
 		peft.Kind,
 		supervised.Kind,
 		lora.Kind,
