@@ -15,6 +15,7 @@ import (
 	"mbuild.dev/mbuild/stdlib/dataset/text"
 	"mbuild.dev/mbuild/stdlib/dataset/tokenized"
 	"mbuild.dev/mbuild/stdlib/eval/classification"
+	languagemodel "mbuild.dev/mbuild/stdlib/eval/language_model"
 	"mbuild.dev/mbuild/stdlib/eval/ranking"
 	"mbuild.dev/mbuild/stdlib/eval/regression"
 	"mbuild.dev/mbuild/stdlib/eval/similarity"
@@ -41,6 +42,7 @@ import (
 	"mbuild.dev/mbuild/stdlib/tokenizer/wordpiece"
 	"mbuild.dev/mbuild/stdlib/train/adapter"
 	"mbuild.dev/mbuild/stdlib/train/lora"
+	"mbuild.dev/mbuild/stdlib/train/pretrain"
 	"mbuild.dev/mbuild/stdlib/train/supervised"
 )
 
@@ -64,6 +66,7 @@ func Kinds() []*executor.Kind {
 		pretrained.Kind,
 		modelonnx.Kind,
 		peft.Kind,
+		pretrain.Kind,
 		supervised.Kind,
 		lora.Kind,
 		adapter.Kind,
@@ -78,6 +81,7 @@ func Kinds() []*executor.Kind {
 		similarity.Kind,
 		tagging.Kind,
 		ranking.Kind,
+		languagemodel.Kind,
 		safetensors.Kind,
 		onnx.Kind,
 		hftokenizer.Kind,

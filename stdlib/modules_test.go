@@ -200,6 +200,14 @@ func TestSequenceModules(t *testing.T) {
 			pool = "none"
 			pad = 1`, `source: "std/transformer_encoder", inputs: {vocabulary: 200, length: 12, outputs: 3, units: 16, heads: 2, inner: 20, blocks: 3, norm: "post", position: "rotary", pool: "none", pad: 1}`,
 			200*16 + 2*16 + 3*block(16, 20) + 3*16 + 3, "mask tokens embeddings_norm embeddings_dropout layer0_query layer0_attention_norm layer0_norm layer2_norm classifier_dropout logits", []int{12, 3}},
+		"encoder, language model": {`source = "std/transformer_encoder"
+			vocabulary = 50
+			length = 20
+			units = 8
+			heads = 2
+			blocks = 1
+			head = "language_model"`, `source: "std/transformer_encoder", inputs: {vocabulary: 50, length: 20, units: 8, heads: 2, blocks: 1, head: "language_model"}`,
+			(50+20)*8 + block(8, 32) + 2*8 + 50, "mask tokens positions layer0_sum final_norm predictions", []int{20, 50}},
 		"lstm tagger": {`source = "std/lstm_tagger"
 			vocabulary = 500
 			length = 30

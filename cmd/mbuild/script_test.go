@@ -50,7 +50,7 @@ func timeless(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: timeless FILE")
 	}
-	b := regexp.MustCompile(` *"(examples_per_second|memory_bytes)": [0-9.e+-]+,?\n`).ReplaceAll([]byte(ts.ReadFile(args[0])), nil)
+	b := regexp.MustCompile(` *"(examples_per_second|tokens_per_second|memory_bytes)": [0-9.e+-]+,?\n`).ReplaceAll([]byte(ts.ReadFile(args[0])), nil)
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), b, 0o644))
 }
 

@@ -10,7 +10,7 @@ variable "data" {
 
 variable "epochs" {
   type        = number
-  default     = 6
+  default     = 5
   description = "Passes over the training data; in the last third of them the learning rate falls."
 
   validation {

@@ -1,6 +1,7 @@
 // Package chain is training as a chain of cached segments, for the kinds that train: each epoch is an action from the state
 // before it to the state after it.
 //
+//	transfer  graph + model -> model                                 where a new head stands on the body of a model only
 //	segment   [graph | model] + data -> model + state + history     the first epoch
 //	          model + state + data   -> model + state + history     every other
 //	monitor   history -> flag                                        "go" or "stop", with early stopping only
@@ -18,7 +19,7 @@
 // base is one more input of every segment, and what it holds is neither trained nor written again.
 //
 // Files: lower.go has the actions, segment.go what an epoch does, history.go the history and who reads it, pick.go the choice
-// of a model, adapter.go adapters.
+// of a model, transfer.go a body that takes another head, adapter.go adapters.
 package chain
 
 import (
@@ -194,7 +195,9 @@ func Runs() map[string]executor.Run {
 		"best":    {Func: best, InProcess: true},
 		"average": {Func: average},
 		"ema":     {Func: ema},
-		"attach":  {Func: attachAdapter, InProcess: true},
-		"apply":   {Func: applyAdapter, InProcess: true},
+
+		"transfer": {Func: transfer, InProcess: true},
+		"attach":   {Func: attachAdapter, InProcess: true},
+		"apply":    {Func: applyAdapter, InProcess: true},
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"runtime"
+	"strconv"
 	"strings"
 	"time"
 
@@ -325,9 +326,7 @@ func (w *warm) validate(ctx context.Context, l *Epoch) error {
 
 // report makes metrics and a line of the log. They stand beside the outputs, not in them, so they may tell of time and memory.
 func (w *warm) report(job *executor.Job, config learn.Config, l Epoch, r *learn.Record, took time.Duration) {
-	var mem runtime.MemStats
-	runtime.ReadMemStats(&mem)
-	rate := float64(w.data.train.Rows) / took.Seconds()
+	rate, memory := float64(w.data.train.Rows)/took.Seconds(), resident()
 	for name, v := range map[string]*float64{
 		"loss": l.Loss, "accuracy": l.Accuracy, "valid_loss": l.ValidLoss, "valid_accuracy": l.ValidAccuracy,
 		"ema_valid_loss": l.EMAValidLoss, "ema_valid_accuracy": l.EMAValidAccuracy, "lr": &l.LR, "grad_norm": l.GradNorm,
@@ -337,7 +336,7 @@ func (w *warm) report(job *executor.Job, config learn.Config, l Epoch, r *learn.
 		}
 	}
 	job.Metrics["epoch"], job.Metrics["steps"] = float64(l.Epoch), float64(r.Steps)
-	job.Metrics["examples_per_second"], job.Metrics["memory_bytes"] = rate, float64(mem.Sys)
+	job.Metrics["examples_per_second"], job.Metrics["memory_bytes"] = rate, float64(memory)
 	text := fmt.Sprintf("epoch %d: loss %.6g, lr %.4g", l.Epoch, r.Loss, l.LR)
 	if l.GradNorm != nil {
 		text += fmt.Sprintf(", gradient norm %.4g", *l.GradNorm)
@@ -346,7 +345,36 @@ func (w *warm) report(job *executor.Job, config learn.Config, l Epoch, r *learn.
 		job.Metrics["skipped_steps"] = float64(r.Skipped)
 		text += fmt.Sprintf(", %d steps skipped", r.Skipped)
 	}
-	fmt.Fprintf(job.Log, "%s, %.0f examples/s, %d MB\n", text, rate, mem.Sys>>20)
+	text += fmt.Sprintf(", %.0f examples/s", rate)
+	if n := tokensOf(w.data.train); n > 0 {
+		job.Metrics["tokens_per_second"] = float64(n) / took.Seconds()
+		text += fmt.Sprintf(", %.0f tokens/s", job.Metrics["tokens_per_second"])
+	}
+	fmt.Fprintf(job.Log, "%s, %d MB\n", text, memory>>20)
+}
+
+// tokensOf is the number of tokens of all sequences of all rows, without padding.
+func tokensOf(d *dataset.Data) int {
+	n := 0
+	for _, t := range d.Tokens {
+		n += len(t.IDs)
+	}
+	return n
+}
+
+// resident is how many bytes of memory this process has, with what libraries outside of Go took; where the system does not say,
+// what Go took.
+func resident() int64 {
+	if b, err := os.ReadFile("/proc/self/statm"); err == nil {
+		if f := strings.Fields(string(b)); len(f) > 1 {
+			if pages, err := strconv.ParseInt(f[1], 10, 64); err == nil {
+				return pages * int64(os.Getpagesize())
+			}
+		}
+	}
+	var mem runtime.MemStats
+	runtime.ReadMemStats(&mem)
+	return int64(mem.Sys)
 }
 
 // passOn hands everything on unchanged: training has stopped early.

@@ -33,6 +33,11 @@ func Kind(typ string, table *schema.Kind, metrics []string, measure Measure) *ex
 
 // KindWith makes a kind of the family whose metrics, and how it measures, depend on attributes of the block.
 func KindWith(typ string, table *schema.Kind, metrics func(*planner.Lowering) []string, measure MeasureJob) *executor.Kind {
+	return KindOf(typ, table, metrics, predict, measure)
+}
+
+// KindOf makes a kind of the family that has its own way to bring model and data together.
+func KindOf(typ string, table *schema.Kind, metrics func(*planner.Lowering) []string, predict Predict, measure MeasureJob) *executor.Kind {
 	return &executor.Kind{
 		Kind: planner.Kind{
 			Family: "eval", Type: typ, Version: table.Version, Schema: table, Determinism: planner.Bitwise,
@@ -43,10 +48,23 @@ func KindWith(typ string, table *schema.Kind, metrics func(*planner.Lowering) []
 			Lower: func(l *planner.Lowering) hcl.Diagnostics { return lowerBlock(l, sliced(l, metrics(l))) },
 		},
 		Runs: map[string]executor.Run{
-			"evaluate": {Func: func(ctx context.Context, job *executor.Job) error { return evaluate(ctx, job, measure) }},
+			"evaluate": {Func: func(ctx context.Context, job *executor.Job) error { return evaluate(ctx, job, predict, measure) }},
 			"gate":     {Func: gate, InProcess: true},
 		},
 	}
+}
+
+// Predict brings a model and a split together: numbers of each row ([rows, width]), or of each token where the labels tag tokens
+// ([tokens, width]), and the data with the labels to hold them against. What does not fit is a *learn.Misfit.
+type Predict func(ctx context.Context, job *executor.Job, s *mlx.Session, m *bundle.Model, d *dataset.Data) ([]float32, *dataset.Data, error)
+
+// predict gives what the model gives, and the data as it is.
+func predict(ctx context.Context, _ *executor.Job, s *mlx.Session, m *bundle.Model, d *dataset.Data) ([]float32, *dataset.Data, error) {
+	if d.Of.Label == nil {
+		return nil, nil, errors.New("the dataset has no label: set label in its block")
+	}
+	out, err := learn.Predict(ctx, s, m, d)
+	return out, d, err
 }
 
 // Measure fills in a report, which says what was asked for, from the model's outputs ([rows, width]) and returns the tensors to
@@ -137,7 +155,7 @@ func emitGates(l *planner.Lowering, i int, g map[string]any, evaluated *planner.
 	}
 }
 
-func evaluate(ctx context.Context, job *executor.Job, measure MeasureJob) error {
+func evaluate(ctx context.Context, job *executor.Job, predict Predict, measure MeasureJob) error {
 	m, err := bundle.Read(job.In("model"))
 	if err != nil {
 		return err
@@ -154,25 +172,19 @@ func evaluate(ctx context.Context, job *executor.Job, measure MeasureJob) error 
 	if err != nil {
 		return misfit("split", err)
 	}
-	if manifest.Label == nil {
-		return misfit("data", fmt.Errorf("the dataset has no label: set label in its block"))
-	}
 	s, err := mlx.Open(job.Backend)
 	if err != nil {
 		return err
 	}
-	out, err := learn.Predict(ctx, s, m, d)
+	out, d, err := predict(ctx, job, s, m, d)
 	if err != nil {
-		return misfit("data", err)
+		return blamed(err)
 	}
+	label := d.Of.Label
 	r.Rows = d.Rows
-	keep, err := measure(job, r, out, d, manifest.Label)
+	keep, err := measure(job, r, out, d, label)
 	if err != nil {
-		var m *learn.Misfit
-		if errors.As(err, &m) {
-			return misfit(m.Attr, err)
-		}
-		return misfit("data", err)
+		return blamed(err)
 	}
 	var p struct {
 		Slice *sliceParams `json:"slice"`
@@ -183,11 +195,11 @@ func evaluate(ctx context.Context, job *executor.Job, measure MeasureJob) error 
 	if p.Slice != nil {
 		part := *job
 		part.Metrics, part.Log = map[string]float64{}, io.Discard // those of the whole stand
-		if err := p.Slice.slice(r, out, d, manifest.Label, job.Log, func(r *report.Report, out []float32, d *dataset.Data) error {
+		if err := p.Slice.slice(r, out, d, label, job.Log, func(r *report.Report, out []float32, d *dataset.Data) error {
 			if err := job.Bind(r); err != nil {
 				return err
 			}
-			_, err := measure(&part, r, out, d, manifest.Label)
+			_, err := measure(&part, r, out, d, label)
 			return err
 		}); err != nil {
 			return misfit("slice", err)
@@ -201,7 +213,7 @@ func evaluate(ctx context.Context, job *executor.Job, measure MeasureJob) error 
 		job.Metrics[k] = v
 	}
 	n := d.Rows
-	if manifest.Label.Kind == "tags" { // one for each token
+	if label.Kind == "tags" { // one for each token
 		n = len(d.Classes)
 	}
 	keep = append(keep, safetensors.Tensor{Name: "row", DType: "I64", Shape: []int{d.Rows}, Data: safetensors.Bytes(d.Source)},
@@ -210,6 +222,15 @@ func evaluate(ctx context.Context, job *executor.Job, measure MeasureJob) error 
 		return err
 	}
 	return report.Write(job.Out("report"), r)
+}
+
+// blamed points at the attribute at fault.
+func blamed(err error) error {
+	var m *learn.Misfit
+	if errors.As(err, &m) && m.Attr != "" {
+		return misfit(m.Attr, err)
+	}
+	return misfit("data", err)
 }
 
 func misfit(attr string, err error) error {

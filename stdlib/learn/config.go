@@ -6,7 +6,7 @@
 // Predict (the forward pass over many rows).
 //
 // What an epoch does is a pure function of (graph, data, config, state): the order of rows of (seed, epoch), dropout of
-// (seed, step, layer), augmentation of (seed, epoch, row), initial weights of (seed, parameter), the learning rate of (schedule, step). Rows that do not fill a
+// (seed, step, layer), augmentation of (seed, epoch, row), masks of masked_lm of (seed, epoch, row, position), initial weights of (seed, parameter), the learning rate of (schedule, step). Rows that do not fill a
 // batch make a smaller last one.
 //
 // Read next: optimizer.go for the update rules, program.go for the computation of a step, trainer.go for the epoch around it.
@@ -33,6 +33,10 @@ type Config struct {
 	FocalGamma     float64            `json:"focal_gamma"`     // how much focal turns away from what is right already
 	LabelSmoothing float64            `json:"label_smoothing"` // the share of a label that is spread over all classes
 	ClassWeights   map[string]float64 `json:"class_weights"`   // by class; 1 for those that are not named
+
+	// What a language model learns to say, of tokens and without a label: see language.go. Loss is then cross_entropy.
+	Objective       string  `json:"objective"`        // MaskedLM or CausalLM; "" for what the label says
+	MaskProbability float64 `json:"mask_probability"` // of a token to be one that masked_lm asks for
 
 	Optimizer Optimizer `json:"optimizer"`
 	Groups    []Group   `json:"group"`
@@ -138,6 +142,9 @@ func (c *Config) Check() error {
 		return misfit("optimizer", "there is no optimizer %q", c.Optimizer.Type)
 	case c.Optimizer.LR <= 0 || c.Optimizer.WeightDecay < 0:
 		return misfit("optimizer", "learning rate %g and weight decay %g: the first must be above 0, the other at least 0", c.Optimizer.LR, c.Optimizer.WeightDecay)
+	}
+	if err := c.checkObjective(); err != nil {
+		return err
 	}
 	for name, w := range c.ClassWeights {
 		if w < 0 || math.IsNaN(w) || math.IsInf(w, 0) {

@@ -18,6 +18,29 @@ const Chunk = 1024
 // sequences and the output has a vector for each position, it is [tokens, width of the vector], in the order of the data, without
 // padding. What does not fit is a *Misfit.
 func Predict(ctx context.Context, s *mlx.Session, m *bundle.Model, d *dataset.Data) ([]float32, error) {
+	p, err := NewPredictor(s, m, d)
+	if err != nil {
+		return nil, err
+	}
+	defer p.Close()
+	dst := newPredictions(p.source, d, p.info.Shapes[m.Graph.Outputs[0]])
+	err = p.Each(ctx, d, func(rows []int, y [][]float32) error {
+		dst.put(rows, y[0])
+		return nil
+	})
+	return dst.out, err
+}
+
+// Predictor is a model with its weights on the device, and what is read of data for it.
+type Predictor struct {
+	source  *source
+	info    *graph.Info
+	program *Program
+	run     *lower.Program
+}
+
+// NewPredictor prepares the forward pass over data. What does not fit is a *Misfit. The caller closes it.
+func NewPredictor(s *mlx.Session, m *bundle.Model, d *dataset.Data) (*Predictor, error) {
 	src, err := newSource(m.Graph, d)
 	if err != nil {
 		return nil, err
@@ -26,25 +49,32 @@ func Predict(ctx context.Context, s *mlx.Session, m *bundle.Model, d *dataset.Da
 	if err != nil {
 		return nil, err
 	}
-	dst := newPredictions(src, d, info.Shapes[m.Graph.Outputs[0]])
-	prog := &Program{graph: m.Graph}
-	p, err := lower.Load(s, m) // the last that is seen of the weights in memory
-	if err != nil {
-		return nil, err
-	}
-	defer p.Close()
-	for _, rows := range chunks(src, info, d) {
+	p := &Predictor{source: src, info: info, program: &Program{graph: m.Graph}}
+	p.run, err = lower.Load(s, m) // the last that is seen of the weights in memory
+	return p, err
+}
+
+// Close gives the device back what the model holds.
+func (p *Predictor) Close() { p.run.Close() }
+
+// Each computes the rows of data, which are those it was made for or another view of them, in pieces, and hands each to do: the
+// numbers of the rows, and by output what the model gives for them, [rows, shape...], sequences padded. Nothing is kept but what do keeps, so that outputs which would not
+// fit into memory together need not.
+func (p *Predictor) Each(ctx context.Context, d *dataset.Data, do func(rows []int, y [][]float32) error) error {
+	for _, rows := range chunks(p.source, p.info, d) {
 		if err := ctx.Err(); err != nil {
-			return nil, err
+			return err
 		}
-		lengths := src.lengths(d, rows)
-		y, err := p.Run(src.tensors(prog, d, rows, lengths))
+		lengths := p.source.lengths(d, rows)
+		y, err := p.run.Run(p.source.tensors(p.program, d, rows, lengths))
 		if err != nil {
-			return nil, err
+			return err
 		}
-		dst.put(rows, y[0])
+		if err := do(rows, y); err != nil {
+			return err
+		}
 	}
-	return dst.out, nil
+	return nil
 }
 
 // predictions are where predictions go, which may come in another order than the rows.

@@ -54,6 +54,9 @@ func NewProgram(s *mlx.Session, g *graph.Graph, info *graph.Info, c *Config, mas
 	if err := c.CheckGroups(g, info); err != nil {
 		return nil, err
 	}
+	if err := c.CheckLanguage(g, info); err != nil {
+		return nil, err
+	}
 	for _, l := range g.Layers {
 		if l.Quant != "" || l.Store != "" {
 			return nil, fmt.Errorf("layer %q is quantised or cast: training needs float32 weights; train first, then compress", l.Name)
@@ -105,6 +108,7 @@ func programKey(s *mlx.Session, g *graph.Graph, c Config, masked map[string]bool
 		c.Augment = []augment.Op{{Type: "mixup"}} // all that a program knows of it
 	}
 	c.Seed, c.Shuffle, c.LogEvery, c.Schedule, c.Optimizer.LR = 0, false, 0, Schedule{}, 0
+	c.Objective, c.MaskProbability = "", 0
 	conf, err := json.Marshal(c)
 	if err != nil {
 		return "", err

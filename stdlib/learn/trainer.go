@@ -19,7 +19,8 @@ import (
 type Trainer struct {
 	*Program
 	config Config
-	data   *dataset.Data
+	given  *dataset.Data
+	data   *dataset.Data // given, as the objective sees it in the epoch to come
 	source *source
 	change *augment.Augmenter // of rows that are trained on; nil without
 	values []*tensors.Tensor  // by slot
@@ -78,14 +79,18 @@ func NewTrainer(s *mlx.Session, g *graph.Graph, info *graph.Info, config Config,
 	if err != nil {
 		return nil, err
 	}
-	t := &Trainer{Program: p, config: config, data: data, epoch: state.Epoch, steps: state.Step, begun: state.Step}
+	t := &Trainer{Program: p, config: config, given: data, epoch: state.Epoch, steps: state.Step, begun: state.Step}
+	if err := config.fitLanguage(data, info.Shapes[g.Outputs[0]]); err != nil {
+		return nil, err
+	}
+	t.data = t.view()
 	if err := t.check(); err != nil {
 		return nil, err
 	}
 	if t.change, err = config.augmenter(g); err != nil {
 		return nil, err
 	}
-	if t.change != nil && data.Features == nil {
+	if t.change != nil && t.data.Features == nil {
 		return nil, misfit("augment", "augment changes numbers, and the dataset gives tokens. Leave augment out")
 	}
 	for i, sl := range t.slots {
@@ -184,6 +189,7 @@ const readEvery = 256
 func (t *Trainer) Epoch(ctx context.Context, progress func(step, total int, loss float64)) (*Record, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	t.data = t.view()
 	order := t.order()
 	e := &epoch{t: t, rows: len(order), total: t.config.stepsOf(len(order)), record: &Record{}, window: newWindow()}
 	if progress == nil {
@@ -502,6 +508,7 @@ func (t *Trainer) Evaluate(ctx context.Context, d *dataset.Data, averaged bool) 
 	if d.Rows == 0 {
 		return t.means(0, 0, 0, 0), nil
 	}
+	d = t.config.unseen(d)
 	if err := t.loss.fitData(t.config.Loss, d, t.info.Shapes[t.graph.Outputs[0]]); err != nil {
 		return Metrics{}, fmt.Errorf("valid split: %w", err)
 	}

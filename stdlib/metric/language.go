@@ -12,7 +12,21 @@ type Language struct {
 
 // Add adds a prediction: logits by token id, and the id that is right.
 func (l *Language) Add(logits []float32, right int) {
-	best := 0
+	nll, best := Surprise(logits, right)
+	l.Seen(nll, best == right)
+}
+
+// Seen adds a prediction by what Surprise says of it.
+func (l *Language) Seen(nll float64, hit bool) {
+	l.Tokens++
+	l.NLL += nll
+	if hit {
+		l.Hits++
+	}
+}
+
+// Surprise is -ln p of the right token under softmax(logits), and the token that is the most likely; of equals the first.
+func Surprise(logits []float32, right int) (nll float64, best int) {
 	for i, v := range logits {
 		if v > logits[best] {
 			best = i
@@ -22,11 +36,7 @@ func (l *Language) Add(logits []float32, right int) {
 	for _, v := range logits {
 		sum += math.Exp(float64(v) - float64(logits[best]))
 	}
-	l.Tokens++
-	l.NLL += math.Log(sum) - (float64(logits[right]) - float64(logits[best]))
-	if best == right {
-		l.Hits++
-	}
+	return math.Log(sum) - (float64(logits[right]) - float64(logits[best])), best
 }
 
 // Loss is the mean of -ln p over the tokens, in nats; NaN when there are none.

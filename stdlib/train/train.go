@@ -1,4 +1,5 @@
-// Package train is what the kinds of the family train share: from the attributes of train.cue to a chain of epochs.
+// Package train is what the kinds of the family train share: from the attributes of train.cue to a chain of epochs (package chain),
+// which begins from an architecture, from a model, or from an architecture with the weights of a model where their layers are the same.
 //
 // What a spec can get wrong is found while planning as far as the graph is known then: a loss that does not fit the output, a
 // group that matches nothing or freezes everything, an augmentation that rows have no shape for, a schedule that ends before it begins.
@@ -71,6 +72,7 @@ func Check(l *planner.Lowering, s chain.Spec, g *graph.Graph, only ...string) {
 		return
 	}
 	Blame(l, "Loss does not fit the model", learn.Losses[c.Loss].Fit(c.Loss, g.Outputs[0], info.Shapes[g.Outputs[0]]))
+	Blame(l, "Objective does not fit the model", c.CheckLanguage(g, info))
 	Blame(l, "Augmentation does not fit the model", c.CheckAugment(g))
 	Blame(l, "Groups do not fit the model", c.CheckGroups(g, info))
 }
@@ -79,6 +81,10 @@ func Check(l *planner.Lowering, s chain.Spec, g *graph.Graph, only ...string) {
 func Blame(l *planner.Lowering, summary string, err error) {
 	var m *learn.Misfit
 	if errors.As(err, &m) {
-		l.Errorf(m.Attr, "misfit", summary, "%s", m.Sentence())
+		at := m.Attr
+		if at == "graph" && l.Attr("graph") == nil {
+			at = "from"
+		}
+		l.Errorf(at, "misfit", summary, "%s", m.Sentence())
 	}
 }

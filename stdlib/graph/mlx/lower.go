@@ -259,15 +259,17 @@ func (l *Lowering) batchNorm(layer *graph.Layer, x *Node) *Node {
 		}
 		m := layer.Float("momentum", 0.9)
 		batchMean := ReduceMean(x, axes...)
-		batchVar := ReduceMean(Square(Sub(x, row(batchMean, x))), axes...)
+		// Around the mean the variance does not change with it, so there is no gradient to compute that way.
+		batchVar := ReduceMean(Square(Sub(x, StopGradient(row(batchMean, x)))), axes...)
 		l.Stats[layer.Name] = map[string]*Node{
 			"mean":     StopGradient(Add(MulScalar(mean, m), MulScalar(batchMean, 1-m))),
 			"variance": StopGradient(Add(MulScalar(variance, m), MulScalar(batchVar, 1-m))),
 		}
 		mean, variance = batchMean, batchVar
 	}
-	dev := Sqrt(AddScalar(variance, layer.Float("epsilon", 1e-5)))
-	return l.affine(layer, Div(Sub(x, row(mean, x)), row(dev, x)))
+	scale := Div(l.param(layer, "gamma"), Sqrt(AddScalar(variance, layer.Float("epsilon", 1e-5))))
+	shift := Sub(l.param(layer, "beta"), Mul(mean, scale))
+	return Add(Mul(x, row(scale, x)), row(shift, x))
 }
 
 // normal takes the mean over some axes from x and divides by the deviation.
@@ -295,8 +297,9 @@ func Activation(name string, x *Node) *Node {
 	switch name {
 	case "linear", "":
 		return x
-	case "relu":
-		return Max(x, ScalarZero(x.Graph(), x.DType()))
+	case "relu": // as below: unlike Max's, Where's gradient is one operation, and NaN stays NaN
+		zero := ScalarZero(x.Graph(), x.DType())
+		return Where(LessThan(x, zero), zero, x)
 	case "gelu":
 		return Mul(MulScalar(x, 0.5), AddScalar(Erf(MulScalar(x, 0.7071067811865476)), 1))
 	case "gelu_tanh": // x/2 (1 + tanh u) is x sigmoid(2u): one function less, and no power, which is slow on the Go backend
@@ -311,7 +314,7 @@ func Activation(name string, x *Node) *Node {
 	case "elu":
 		return Where(GreaterThan(x, ZerosLike(x)), x, AddScalar(Exp(Min(x, ZerosLike(x))), -1))
 	case "leaky_relu":
-		return Max(x, MulScalar(x, 0.01))
+		return Where(LessThan(x, ScalarZero(x.Graph(), x.DType())), MulScalar(x, 0.01), x)
 	case "softplus": // log(1+e^x) without overflow
 		return Add(Max(x, ZerosLike(x)), Log1P(Exp(Neg(Abs(x)))))
 	case "softmax":

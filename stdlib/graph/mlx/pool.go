@@ -24,7 +24,7 @@ func (l *Lowering) pool(layer *graph.Layer, x *Node) *Node {
 	if mean && slices.Equal(w.Kernel, w.Stride) && !w.Padded() {
 		return tiles(w, x)
 	}
-	empty, fold := math.Inf(-1), Max
+	empty, fold := math.Inf(-1), greater
 	if mean {
 		empty, fold = 0, Add
 	}
@@ -48,6 +48,9 @@ func (l *Lowering) pool(layer *graph.Layer, x *Node) *Node {
 	}
 	return y
 }
+
+// greater is the maximum of two; its gradient goes to x unless y is greater.
+func greater(x, y *Node) *Node { return Where(LessThan(x, y), y, x) }
 
 // tiles is the mean over windows that neither overlap nor leave gaps; what is left over at the end falls away.
 func tiles(w *graph.Window, x *Node) *Node {
@@ -92,7 +95,7 @@ func globalPool(layer *graph.Layer, x *Node) *Node {
 	x = Reshape(x, dims[0], -1, dims[x.Rank()-1])
 	for n := x.Shape().Dimensions[1]; n > 1; n = x.Shape().Dimensions[1] { // the maximum of halves: an odd one is in both
 		half := (n + 1) / 2
-		x = Max(SliceAxis(x, 1, AxisRange(0, half)), SliceAxis(x, 1, AxisRange(n-half, n)))
+		x = greater(SliceAxis(x, 1, AxisRange(0, half)), SliceAxis(x, 1, AxisRange(n-half, n)))
 	}
 	return Reshape(x, dims[0], -1)
 }

@@ -20,6 +20,7 @@ variable "length" {
 
 variable "outputs" {
   type        = number
+  default     = 2
   description = "Numbers that the model gives, of a sequence or of each position."
   validation {
     condition     = var.outputs >= 1 && floor(var.outputs) == var.outputs
@@ -99,6 +100,16 @@ variable "pool" {
   }
 }
 
+variable "head" {
+  type        = string
+  default     = "classification"
+  description = "What stands on the blocks: a dense layer of outputs; or logits of tokens at each position, for train \"pretrain\", with the weight of the token embedding. Models of either take the other's blocks by from beside graph."
+  validation {
+    condition     = contains(["classification", "language_model"], var.head)
+    error_message = "head must be classification or language_model"
+  }
+}
+
 variable "dropout" {
   type        = number
   default     = 0.1
@@ -148,12 +159,15 @@ locals {
     [for l in [{ type = "layer_norm", name = "${b.name}_norm", body = { epsilon = 0.00001 } }] : l if !(var.norm == "pre")],
   )])
   last = var.norm == "pre" ? "final_norm" : "layer${var.blocks - 1}_norm"
-  head = concat(
-    [for l in [{ type = "layer_norm", name = "final_norm", body = {} }] : l if var.norm == "pre"],
-    [for l in [{ type = "sequence_pool", name = "pool", body = { inputs = var.pool == "first" ? [local.last] : [local.last, "mask"], mode = var.pool } }] : l if var.pool != "none"],
-    [for l in [{ type = "dropout", name = "classifier_dropout", body = { rate = var.dropout } }] : l if var.dropout > 0],
-    [{ type = "dense", name = "logits", body = { units = var.outputs } }],
-  )
+  norms = [for l in [{ type = "layer_norm", name = "final_norm", body = {} }] : l if var.norm == "pre"]
+  heads = {
+    classification = concat(
+      [for l in [{ type = "sequence_pool", name = "pool", body = { inputs = var.pool == "first" ? [local.last] : [local.last, "mask"], mode = var.pool } }] : l if var.pool != "none"],
+      [for l in [{ type = "dropout", name = "classifier_dropout", body = { rate = var.dropout } }] : l if var.dropout > 0],
+      [{ type = "dense", name = "logits", body = { units = var.outputs } }],
+    )
+    language_model = [{ type = "tied_dense", name = "predictions", body = { embedding = "tokens" } }]
+  }
 }
 
 model "layers" "net" {
@@ -162,7 +176,7 @@ model "layers" "net" {
     dtype = "int32"
   }
   dynamic "layer" {
-    for_each = concat(local.start, local.body, local.head)
+    for_each = concat(local.start, local.body, local.norms, local.heads[var.head])
     labels   = [layer.value.type, layer.value.name]
     content {
       inputs     = try(layer.value.body.inputs, null)
