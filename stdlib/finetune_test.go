@@ -37,7 +37,7 @@ func (b *bench) do(kind, verb string, params map[string]any, inputs map[string]s
 	}
 	for _, name := range outputs {
 		job.Outputs[name] = filepath.Join(b.t.TempDir(), name)
-		if name == "model" {
+		if name == "model" || kind == "target.huggingface" {
 			if err := os.Mkdir(job.Outputs[name], 0o755); err != nil {
 				b.t.Fatal(err)
 			}

@@ -21,6 +21,7 @@ import (
 	"mbuild.dev/mbuild/stdlib/eval/similarity"
 	"mbuild.dev/mbuild/stdlib/eval/tagging"
 	"mbuild.dev/mbuild/stdlib/model/layers"
+	modelonnx "mbuild.dev/mbuild/stdlib/model/onnx"
 	"mbuild.dev/mbuild/stdlib/model/peft"
 	"mbuild.dev/mbuild/stdlib/model/pretrained"
 	"mbuild.dev/mbuild/stdlib/pass/cast"
@@ -65,8 +66,9 @@ func Kinds() []*executor.Kind {
 		tokenized.Kind,
 		layers.Kind,
 		pretrained.Kind,
-		pretrain.Kind,
+		modelonnx.Kind,
 		peft.Kind,
+		pretrain.Kind,
 		supervised.Kind,
 		lora.Kind,
 		adapter.Kind,
