@@ -33,6 +33,16 @@ func Kind(typ string, table *schema.Kind, metrics []string, measure Measure) *ex
 
 // KindWith makes a kind of the family whose metrics, and how it measures, depend on attributes of the block.
 func KindWith(typ string, table *schema.Kind, metrics func(*planner.Lowering) []string, measure MeasureJob) *executor.Kind {
+	return kind(typ, table, metrics, measure, false)
+}
+
+// KindUnlabelled makes a kind of the family that measures classes: gates may be on the metrics of each (report.Report.Of), and measure
+// is also given data without a label, which is nil then.
+func KindUnlabelled(typ string, table *schema.Kind, metrics []string, measure MeasureJob) *executor.Kind {
+	return kind(typ, table, func(*planner.Lowering) []string { return metrics }, measure, true)
+}
+
+func kind(typ string, table *schema.Kind, metrics func(*planner.Lowering) []string, measure MeasureJob, classes bool) *executor.Kind {
 	return &executor.Kind{
 		Kind: planner.Kind{
 			Family: "eval", Type: typ, Version: table.Version, Schema: table, Determinism: planner.Bitwise,
@@ -40,10 +50,10 @@ func KindWith(typ string, table *schema.Kind, metrics func(*planner.Lowering) []
 				{Name: "report", Type: "report", MediaType: report.MediaType},
 				{Name: "predictions", Type: "predictions", MediaType: report.PredictionsMediaType},
 			},
-			Lower: func(l *planner.Lowering) hcl.Diagnostics { return lowerBlock(l, sliced(l, metrics(l))) },
+			Lower: func(l *planner.Lowering) hcl.Diagnostics { return lowerBlock(l, sliced(l, metrics(l)), classes) },
 		},
 		Runs: map[string]executor.Run{
-			"evaluate": {Func: func(ctx context.Context, job *executor.Job) error { return evaluate(ctx, job, measure) }},
+			"evaluate": {Func: func(ctx context.Context, job *executor.Job) error { return evaluate(ctx, job, measure, classes) }},
 			"gate":     {Func: gate, InProcess: true},
 		},
 	}
@@ -56,10 +66,10 @@ type Measure func(r *report.Report, out []float32, d *dataset.Data, label *datas
 // MeasureJob is a Measure that sees the parameters of its job.
 type MeasureJob func(job *executor.Job, r *report.Report, out []float32, d *dataset.Data, label *dataset.Label) ([]safetensors.Tensor, error)
 
-func lowerBlock(l *planner.Lowering, metrics []string) hcl.Diagnostics {
+func lowerBlock(l *planner.Lowering, metrics []string, classes bool) hcl.Diagnostics {
 	gates, _ := l.Attr("gate").([]any)
 	for i, g := range gates {
-		checkGate(l, i, g.(map[string]any), metrics)
+		checkGate(l, i, g.(map[string]any), metrics, classes)
 	}
 	model, ok1 := l.Input("model", "from")
 	data, ok2 := l.Input("data", "data")
@@ -90,11 +100,11 @@ func split(name string) (metric, change string) {
 	return name, ""
 }
 
-func checkGate(l *planner.Lowering, i int, g map[string]any, metrics []string) {
+func checkGate(l *planner.Lowering, i int, g map[string]any, metrics []string, classes bool) {
 	at := fmt.Sprintf("gate.%d", i)
 	name, _ := g["metric"].(string)
 	m, change := split(name)
-	if !slices.Contains(metrics, m) {
+	if _, class := report.OfClass(m); !slices.Contains(metrics, m) && !(classes && class != "") {
 		s := schema.Nearest(name, metrics)
 		if s != "" {
 			s = fmt.Sprintf("Did you mean %q? ", s)
@@ -137,7 +147,7 @@ func emitGates(l *planner.Lowering, i int, g map[string]any, evaluated *planner.
 	}
 }
 
-func evaluate(ctx context.Context, job *executor.Job, measure MeasureJob) error {
+func evaluate(ctx context.Context, job *executor.Job, measure MeasureJob, unlabelled bool) error {
 	m, err := bundle.Read(job.In("model"))
 	if err != nil {
 		return err
@@ -154,7 +164,7 @@ func evaluate(ctx context.Context, job *executor.Job, measure MeasureJob) error 
 	if err != nil {
 		return misfit("split", err)
 	}
-	if manifest.Label == nil {
+	if manifest.Label == nil && !unlabelled {
 		return misfit("data", fmt.Errorf("the dataset has no label: set label in its block"))
 	}
 	s, err := mlx.Open(job.Backend)
@@ -201,7 +211,7 @@ func evaluate(ctx context.Context, job *executor.Job, measure MeasureJob) error 
 		job.Metrics[k] = v
 	}
 	n := d.Rows
-	if manifest.Label.Kind == "tags" { // one for each token
+	if manifest.Label != nil && manifest.Label.Kind == "tags" { // one for each token
 		n = len(d.Classes)
 	}
 	keep = append(keep, safetensors.Tensor{Name: "row", DType: "I64", Shape: []int{d.Rows}, Data: safetensors.Bytes(d.Source)},
@@ -231,6 +241,15 @@ func gate(_ context.Context, job *executor.Job) error {
 		return err
 	}
 	name, change := split(p.Metric)
+	if known := r.Classes(); known != nil {
+		if _, class := report.OfClass(name); class != "" && !slices.Contains(known, class) {
+			hint := ""
+			if s := schema.Nearest(class, known); s != "" {
+				hint = fmt.Sprintf("Did you mean %q? ", s)
+			}
+			return &executor.Failure{Code: "unknown-metric", Summary: "Unknown class", Attr: "gate", Detail: fmt.Sprintf("Gate %q is on a class %q. %sThere are %s.", p.Metric, class, hint, schema.Words(known))}
+		}
+	}
 	v := valueOf(r, name)
 	if change != "" {
 		base, err := report.Read(job.In("baseline"))
@@ -255,7 +274,7 @@ func valueOf(r *report.Report, name string) float64 {
 	if v, ok := r.Metrics[name]; ok {
 		return v
 	}
-	return math.NaN()
+	return r.Of(name)
 }
 
 // Base is the metric that the name of a gate speaks of, without _drop and _rise, lowest_ and highest_.
