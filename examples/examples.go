@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-//go:embed digits fashion-cnn financial-sentiment linear-regression ner
+//go:embed digits fashion-cnn financial-sentiment linear-regression ner support-intents
 var files embed.FS
 
 // Names lists the examples, sorted.

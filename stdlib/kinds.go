@@ -30,6 +30,7 @@ import (
 	"mbuild.dev/mbuild/stdlib/step/template"
 	hftokenizer "mbuild.dev/mbuild/stdlib/target/hf_tokenizer"
 	"mbuild.dev/mbuild/stdlib/target/huggingface"
+	"mbuild.dev/mbuild/stdlib/target/index"
 	"mbuild.dev/mbuild/stdlib/target/onnx"
 	"mbuild.dev/mbuild/stdlib/target/safetensors"
 	"mbuild.dev/mbuild/stdlib/tokenizer/bpe"
@@ -70,6 +71,7 @@ func Kinds() []*executor.Kind {
 		safetensors.Kind,
 		onnx.Kind,
 		hftokenizer.Kind,
+		index.Kind,
 		huggingface.Kind,
 		template.Kind,
 		exec.Kind,
