@@ -11,7 +11,7 @@ import (
 
 // What was built in a directory, and what was put into it, is not embedded.
 //
-//go:embed */*.md */*.mbuild.hcl */*.mbvars */*.gz */cue/*.cue */cue/*.gz */data
+//go:embed */*.md */*.mbuild.hcl */*.mbvars */*.py */*.gz */cue/*.cue */cue/*.gz */data
 var files embed.FS
 
 // Names lists the examples, sorted.
@@ -34,6 +34,9 @@ func Files(name string, cue bool) (map[string][]byte, error) {
 			return err
 		}
 		rel := strings.TrimPrefix(p, name+"/")
+		if strings.HasPrefix(rel, "dist/") || strings.HasPrefix(rel, "full/") {
+			return nil // what its commands write
+		}
 		in, inCue := strings.CutPrefix(rel, "cue/")
 		switch {
 		case cue && inCue:

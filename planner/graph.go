@@ -4,6 +4,7 @@ import (
 	"github.com/hashicorp/hcl/v2"
 
 	"mbuild.dev/mbuild/lang"
+	"mbuild.dev/mbuild/lang/value"
 )
 
 // Artifact is an output that apply writes to a path of the project.
@@ -107,11 +108,16 @@ func (g *Graph) idleGates() hcl.Diagnostics {
 	if len(g.Artifacts) == 0 {
 		return nil
 	}
+	for _, o := range g.Spec.Outputs { // a report that is an output is there to be looked at: a monitor
+		if ref, ok := o.Value.(value.Ref); ok {
+			g.heeded[blockOf(ref.To)] = true
+		}
+	}
 	var diags hcl.Diagnostics
 	for _, b := range g.Spec.Blocks {
 		if addr := b.Addr.String(); len(g.gates[addr]) > 0 && !g.heeded[addr] {
 			d := lang.Errorf("idle-gate", b.Addr, b.RangeOf("gate", true), "Gate that nothing depends on",
-				"No target lists %s.report under gates: what fails here is written all the same. Add it to the gates of a target.", addr)
+				"No target lists %s.report under gates: what fails here is written all the same. Add it to the gates of a target, or make the report an output if it is there to be looked at.", addr)
 			d.Severity = hcl.DiagWarning
 			diags = append(diags, d)
 		}

@@ -35,6 +35,7 @@ import (
 	"mbuild.dev/mbuild/stdlib/step/template"
 	hftokenizer "mbuild.dev/mbuild/stdlib/target/hf_tokenizer"
 	"mbuild.dev/mbuild/stdlib/target/huggingface"
+	"mbuild.dev/mbuild/stdlib/target/index"
 	"mbuild.dev/mbuild/stdlib/target/onnx"
 	targetpeft "mbuild.dev/mbuild/stdlib/target/peft"
 	"mbuild.dev/mbuild/stdlib/target/safetensors"
@@ -89,6 +90,7 @@ func Kinds() []*executor.Kind {
 		safetensors.Kind,
 		onnx.Kind,
 		hftokenizer.Kind,
+		index.Kind,
 		huggingface.Kind,
 		targetpeft.Kind,
 		template.Kind,

@@ -33,11 +33,21 @@ func Kind(typ string, table *schema.Kind, metrics []string, measure Measure) *ex
 
 // KindWith makes a kind of the family whose metrics, and how it measures, depend on attributes of the block.
 func KindWith(typ string, table *schema.Kind, metrics func(*planner.Lowering) []string, measure MeasureJob) *executor.Kind {
-	return KindOf(typ, table, metrics, predict, measure)
+	return kind(typ, table, metrics, predict, measure, false)
 }
 
 // KindOf makes a kind of the family that has its own way to bring model and data together.
 func KindOf(typ string, table *schema.Kind, metrics func(*planner.Lowering) []string, predict Predict, measure MeasureJob) *executor.Kind {
+	return kind(typ, table, metrics, predict, measure, false)
+}
+
+// KindUnlabelled makes a kind of the family that measures classes: gates may be on the metrics of each (report.Report.Of), and measure
+// is also given data without a label, which is nil then.
+func KindUnlabelled(typ string, table *schema.Kind, metrics []string, measure MeasureJob) *executor.Kind {
+	return kind(typ, table, func(*planner.Lowering) []string { return metrics }, predictAny, measure, true)
+}
+
+func kind(typ string, table *schema.Kind, metrics func(*planner.Lowering) []string, predict Predict, measure MeasureJob, classes bool) *executor.Kind {
 	return &executor.Kind{
 		Kind: planner.Kind{
 			Family: "eval", Type: typ, Version: table.Version, Schema: table, Determinism: planner.Bitwise,
@@ -45,7 +55,7 @@ func KindOf(typ string, table *schema.Kind, metrics func(*planner.Lowering) []st
 				{Name: "report", Type: "report", MediaType: report.MediaType},
 				{Name: "predictions", Type: "predictions", MediaType: report.PredictionsMediaType},
 			},
-			Lower: func(l *planner.Lowering) hcl.Diagnostics { return lowerBlock(l, sliced(l, metrics(l))) },
+			Lower: func(l *planner.Lowering) hcl.Diagnostics { return lowerBlock(l, sliced(l, metrics(l)), classes) },
 		},
 		Runs: map[string]executor.Run{
 			"evaluate": {Func: func(ctx context.Context, job *executor.Job) error { return evaluate(ctx, job, predict, measure) }},
@@ -63,6 +73,11 @@ func predict(ctx context.Context, _ *executor.Job, s *mlx.Session, m *bundle.Mod
 	if d.Of.Label == nil {
 		return nil, nil, errors.New("the dataset has no label: set label in its block")
 	}
+	return predictAny(ctx, nil, s, m, d)
+}
+
+// predictAny also takes data without a label.
+func predictAny(ctx context.Context, _ *executor.Job, s *mlx.Session, m *bundle.Model, d *dataset.Data) ([]float32, *dataset.Data, error) {
 	out, err := learn.Predict(ctx, s, m, d)
 	return out, d, err
 }
@@ -74,10 +89,10 @@ type Measure func(r *report.Report, out []float32, d *dataset.Data, label *datas
 // MeasureJob is a Measure that sees the parameters of its job.
 type MeasureJob func(job *executor.Job, r *report.Report, out []float32, d *dataset.Data, label *dataset.Label) ([]safetensors.Tensor, error)
 
-func lowerBlock(l *planner.Lowering, metrics []string) hcl.Diagnostics {
+func lowerBlock(l *planner.Lowering, metrics []string, classes bool) hcl.Diagnostics {
 	gates, _ := l.Attr("gate").([]any)
 	for i, g := range gates {
-		checkGate(l, i, g.(map[string]any), metrics)
+		checkGate(l, i, g.(map[string]any), metrics, classes)
 	}
 	model, ok1 := l.Input("model", "from")
 	data, ok2 := l.Input("data", "data")
@@ -108,11 +123,11 @@ func split(name string) (metric, change string) {
 	return name, ""
 }
 
-func checkGate(l *planner.Lowering, i int, g map[string]any, metrics []string) {
+func checkGate(l *planner.Lowering, i int, g map[string]any, metrics []string, classes bool) {
 	at := fmt.Sprintf("gate.%d", i)
 	name, _ := g["metric"].(string)
 	m, change := split(name)
-	if !slices.Contains(metrics, m) {
+	if _, class := report.OfClass(m); !slices.Contains(metrics, m) && !(classes && class != "") {
 		s := schema.Nearest(name, metrics)
 		if s != "" {
 			s = fmt.Sprintf("Did you mean %q? ", s)
@@ -214,7 +229,7 @@ func evaluate(ctx context.Context, job *executor.Job, predict Predict, measure M
 		job.Metrics[k] = v
 	}
 	n := d.Rows
-	if label.Kind == "tags" { // one for each token
+	if label != nil && label.Kind == "tags" { // one for each token
 		n = len(d.Classes)
 	}
 	keep = append(keep, safetensors.Tensor{Name: "row", DType: "I64", Shape: []int{d.Rows}, Data: safetensors.Bytes(d.Source)},
@@ -253,6 +268,15 @@ func gate(_ context.Context, job *executor.Job) error {
 		return err
 	}
 	name, change := split(p.Metric)
+	if known := r.Classes(); known != nil {
+		if _, class := report.OfClass(name); class != "" && !slices.Contains(known, class) {
+			hint := ""
+			if s := schema.Nearest(class, known); s != "" {
+				hint = fmt.Sprintf("Did you mean %q? ", s)
+			}
+			return &executor.Failure{Code: "unknown-metric", Summary: "Unknown class", Attr: "gate", Detail: fmt.Sprintf("Gate %q is on a class %q. %sThere are %s.", p.Metric, class, hint, schema.Words(known))}
+		}
+	}
 	v := valueOf(r, name)
 	if change != "" {
 		base, err := report.Read(job.In("baseline"))
@@ -277,7 +301,7 @@ func valueOf(r *report.Report, name string) float64 {
 	if v, ok := r.Metrics[name]; ok {
 		return v
 	}
-	return math.NaN()
+	return r.Of(name)
 }
 
 // Base is the metric that the name of a gate speaks of, without _drop and _rise, lowest_ and highest_.

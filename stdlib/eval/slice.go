@@ -106,7 +106,7 @@ func subset(d *dataset.Data, out []float32, rows []int, label *dataset.Label) (*
 		x.Tokens[name] = &dataset.Tokens{}
 	}
 	var tagged *dataset.Tokens // that the model gives numbers for, and labels are of
-	if label.Kind == "tags" {
+	if label != nil && label.Kind == "tags" {
 		tagged = d.Tokens[label.Of]
 	}
 	var y []float32

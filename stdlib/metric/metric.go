@@ -21,7 +21,7 @@ type Class struct {
 type Classification struct {
 	Accuracy  float64 // share of rows that are predicted right
 	MacroF1   float64 // mean F1 of the classes that occur in labels or predictions
-	LogLoss   float64 // mean of -ln p(class of the row)
+	LogLoss   float64 // mean of -ln p(class of the row), of the rows whose class has a logit above -Inf
 	ECE       float64 // expected calibration error, 15 bins of equal width (Guo et al. 2017)
 	PerClass  []Class
 	Confusion [][]int // [class of the row][class predicted]
@@ -36,9 +36,52 @@ type Cut struct {
 	Threshold float64
 }
 
-// Classify measures logits ([rows, classes], row-major) against class indices, and returns the predicted classes as well: the most
-// likely one of each row, the first of equals; or by cut, which is nil or of two classes.
-func Classify(logits []float32, labels []int32, classes []string, cut *Cut) (Classification, []int32) {
+// Reject is how rows of no known class are told: Class is predicted where the most likely class has a probability below Threshold
+// (the reject option of Chow 1970). Class may be one that the model has no output for: its logits are -Inf.
+type Reject struct {
+	Class     int
+	Threshold float64
+}
+
+// Predict is the class predicted for each row of logits ([rows, classes], row-major): the most likely one, the first of equals; by
+// cut, which is nil or of two classes; and by reject, or nil.
+func Predict(logits []float32, classes int, cut *Cut, reject *Reject) []int32 {
+	predicted := make([]int32, len(logits)/classes)
+	for i := range predicted {
+		best, p, _ := likely(logits[i*classes:(i+1)*classes], cut)
+		predicted[i] = reject.predict(best, p)
+	}
+	return predicted
+}
+
+// likely is the class of a row, its probability, and the sum of exp(logit - greatest logit).
+func likely(row []float32, cut *Cut) (best int, p, sum float64) {
+	for j, v := range row {
+		if v > row[best] {
+			best = j
+		}
+	}
+	for _, v := range row {
+		sum += math.Exp(float64(v) - float64(row[best]))
+	}
+	p = 1 / sum
+	if cut != nil {
+		best, p = cut.predict(best, p)
+	}
+	return best, p, sum
+}
+
+// predict is the class predicted of a row whose class without rejection is best, with probability p.
+func (r *Reject) predict(best int, p float64) int32 {
+	if r != nil && p < r.Threshold {
+		return int32(r.Class)
+	}
+	return int32(best)
+}
+
+// Classify measures logits ([rows, classes], row-major) against class indices, and returns the predicted classes as well, as Predict
+// does. Log loss and calibration are of the probabilities, before anything is rejected.
+func Classify(logits []float32, labels []int32, classes []string, cut *Cut, reject *Reject) (Classification, []int32) {
 	n, k := len(labels), len(classes)
 	c := Classification{Confusion: make([][]int, k)}
 	for i := range c.Confusion {
@@ -46,36 +89,29 @@ func Classify(logits []float32, labels []int32, classes []string, cut *Cut) (Cla
 	}
 	predicted := make([]int32, n)
 	var conf, hit, count [eceBins]float64
+	known := 0.0 // rows whose class the model knows
 	for i, label := range labels {
 		row := logits[i*k : (i+1)*k]
-		best := 0
-		for j, v := range row {
-			if v > row[best] {
-				best = j
-			}
-		}
-		sum := 0.0
-		for _, v := range row {
-			sum += math.Exp(float64(v) - float64(row[best]))
-		}
-		c.LogLoss += math.Log(sum) - (float64(row[label]) - float64(row[best]))
-		p := 1 / sum
-		if cut != nil {
-			best, p = cut.predict(best, p)
+		best, p, sum := likely(row, cut)
+		if own := float64(row[label]); !math.IsInf(own, -1) {
+			c.LogLoss += math.Log(sum) - (own - float64(slices.Max(row)))
+			known++
 		}
 		bin := min(int(p*eceBins), eceBins-1)
 		conf[bin] += p
 		count[bin]++
 		if best == int(label) {
-			c.Accuracy++
 			hit[bin]++
 		}
-		predicted[i] = int32(best)
-		c.Confusion[label][best]++
+		predicted[i] = reject.predict(best, p)
+		if predicted[i] == label {
+			c.Accuracy++
+		}
+		c.Confusion[label][predicted[i]]++
 	}
 	rows := float64(n)
 	c.Accuracy /= rows
-	c.LogLoss /= rows
+	c.LogLoss /= known
 	for b := range eceBins {
 		c.ECE += math.Abs(conf[b]-hit[b]) / rows
 	}

@@ -25,7 +25,7 @@ func TestClassify(t *testing.T) {
 			logits = append(logits, float32(math.Log(v)))
 		}
 	}
-	c, predicted := Classify(logits, labels, []string{"a", "b", "c"}, nil)
+	c, predicted := Classify(logits, labels, []string{"a", "b", "c"}, nil, nil)
 	near(t, "accuracy", c.Accuracy, 0.75)
 	if math.Abs(c.LogLoss-(3*math.Ln2+math.Log(4))/4) > 1e-6 {
 		t.Errorf("log loss is %g", c.LogLoss)
@@ -46,7 +46,7 @@ func TestClassify(t *testing.T) {
 // TestTies: of equal logits the first class is predicted; a class that does not occur counts for nothing; huge logits overflow
 // nowhere.
 func TestTies(t *testing.T) {
-	c, predicted := Classify([]float32{1, 1, 0, 1e30, 0, 0}, []int32{0, 0}, []string{"a", "b", "c"}, nil)
+	c, predicted := Classify([]float32{1, 1, 0, 1e30, 0, 0}, []int32{0, 0}, []string{"a", "b", "c"}, nil, nil)
 	if predicted[0] != 0 || c.Accuracy != 1 || c.MacroF1 != 1 || math.IsNaN(c.LogLoss) {
 		t.Errorf("%v %+v", predicted, c)
 	}
@@ -69,7 +69,7 @@ func TestCut(t *testing.T) {
 		{&Cut{1, 0.2}, 0.75, 2.0 / 3, []int32{0, 1, 1, 1}},
 		{&Cut{0, 0.2}, 0.75, 1, []int32{0, 0, 0, 1}}, // yes above 0.8
 	} {
-		got, predicted := Classify(logits, labels, classes, c.cut)
+		got, predicted := Classify(logits, labels, classes, c.cut, nil)
 		near(t, "accuracy", got.Accuracy, c.accuracy)
 		near(t, "precision", got.PerClass[1].Precision, c.precision)
 		if math.Abs(got.ECE-0.375) > 1e-6 { // by chance, of each: (2*0.1 + 0.7 + 0.6) / 4
@@ -78,6 +78,28 @@ func TestCut(t *testing.T) {
 		if !slices.Equal(predicted, c.predicted) {
 			t.Errorf("%+v predicts %v, want %v", c.cut, predicted, c.predicted)
 		}
+	}
+}
+
+// TestReject: a row whose most likely class has less than the threshold is the class for such rows, which the model has no output for;
+// log loss and calibration are of the probabilities.
+func TestReject(t *testing.T) {
+	none := float32(math.Inf(-1))
+	var logits []float32
+	for _, p := range []float64{0.9, 0.55, 0.6, 0.2} {
+		logits = append(logits, float32(math.Log(p)), none, float32(math.Log(1-p)))
+	}
+	labels := []int32{0, 0, 1, 1}
+	reject := &Reject{Class: 1, Threshold: 0.7}
+	c, predicted := Classify(logits, labels, []string{"a", "outside", "b"}, nil, reject)
+	if want := []int32{0, 1, 1, 2}; !slices.Equal(predicted, want) || !slices.Equal(Predict(logits, 3, nil, reject), want) {
+		t.Errorf("predicted %v, want %v", predicted, want)
+	}
+	near(t, "accuracy", c.Accuracy, 0.5)
+	near(t, "recall of outside", c.PerClass[1].Recall, 0.5)
+	near(t, "precision of outside", c.PerClass[1].Precision, 0.5)
+	if want := -(math.Log(0.9) + math.Log(0.55)) / 2; math.Abs(c.LogLoss-want) > 1e-6 {
+		t.Errorf("log loss is %g, want %g: of the rows of classes that the model knows", c.LogLoss, want)
 	}
 }
 

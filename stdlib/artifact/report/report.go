@@ -11,6 +11,8 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"slices"
+	"strings"
 
 	"mbuild.dev/mbuild/lang/value"
 	"mbuild.dev/mbuild/stdlib/metric"
@@ -82,6 +84,61 @@ func Read(path string) (*Report, error) {
 		return nil, fmt.Errorf("report: %w", err)
 	}
 	return r, nil
+}
+
+// The metrics of one class: share_CLASS is the share of the rows that are predicted as it.
+var ofClass = []string{"precision_", "recall_", "f1_", "share_"}
+
+// OfClass takes the name of a metric of one class apart; class is "" where it is of none.
+func OfClass(metric string) (prefix, class string) {
+	for _, p := range ofClass {
+		if c, ok := strings.CutPrefix(metric, p); ok {
+			return p, c
+		}
+	}
+	return "", ""
+}
+
+// Classes are the classes that a classification is about, or nil. One of data without a label knows them by their shares.
+func (r *Report) Classes() []string {
+	if r.Task != "classification" {
+		return nil
+	}
+	var names []string
+	for _, c := range r.PerClass {
+		names = append(names, c.Class)
+	}
+	if names == nil {
+		for m := range r.Metrics {
+			if class, ok := strings.CutPrefix(m, "share_"); ok {
+				names = append(names, class)
+			}
+		}
+		slices.Sort(names)
+	}
+	return names
+}
+
+// Of is a metric of one class of a classification with labels; NaN where there is none of that name.
+func (r *Report) Of(name string) float64 {
+	prefix, class := OfClass(name)
+	at := slices.IndexFunc(r.PerClass, func(c metric.Class) bool { return c.Class == class })
+	if at < 0 || r.Task != "classification" {
+		return math.NaN()
+	}
+	switch c := r.PerClass[at]; prefix {
+	case "precision_":
+		return c.Precision
+	case "recall_":
+		return c.Recall
+	case "f1_":
+		return c.F1
+	}
+	predicted := 0
+	for _, row := range r.Confusion {
+		predicted += row[at]
+	}
+	return float64(predicted) / float64(r.Rows)
 }
 
 // tolerance is the difference, as a share of the greater number, that is taken for rounding: a drop from 0.97 to 0.96 is one of

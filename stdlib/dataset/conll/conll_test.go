@@ -208,3 +208,14 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+// TestMaxSentences: only so many sentences are taken.
+func TestMaxSentences(t *testing.T) {
+	r, err := build(t, "max_sentences = 2\n", "a O\n\nb B-X\n\nc O\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := r.Read(t, "train"); d.Rows != 2 {
+		t.Errorf("%d sentences, want 2", d.Rows)
+	}
+}

@@ -56,7 +56,7 @@ func lowerBlock(l *planner.Lowering) hcl.Diagnostics {
 		names = append(names, c)
 	}
 	readParams["columns"] = names
-	if n := l.Attr("max_rows"); n != nil {
+	if n := l.Attr("max_sentences"); n != nil {
 		readParams["max_rows"] = n
 	}
 	if group, ok := l.Attr("split.group").(string); ok {
