@@ -158,7 +158,7 @@ func TestHuggingFaceTokenizer(t *testing.T) {
 		}
 		_, _, err := b.do("target.huggingface", "", nil, map[string]string{"model": model, "tokenizer": dir}, "artifact")
 		f, ok := err.(*executor.Failure)
-		if !ok || f.Attr != "tokenizer" || !strings.Contains(f.Detail, want) {
+		if !ok || f.Attr != "vocab" || !strings.Contains(f.Detail, want) {
 			t.Errorf("%v, want %s", err, want)
 		}
 	}

@@ -225,6 +225,13 @@ func TestSequenceModules(t *testing.T) {
 			bidirectional = false
 			dropout = 0`, `source: "std/lstm_tagger", inputs: {vocabulary: 50, length: 30, outputs: 2, embedding: 8, units: 4, layers: 2, cell: "gru", bidirectional: false, dropout: 0}`,
 			400 + 3*(8*4+4*4+4) + 4 + 3*(4*4+4*4+4) + 4 + 4*2 + 2, "mask tokens layer0 layer1 logits", []int{30, 2}},
+		"two towers of shared weights": {`source = "std/two_tower"
+			towers = [{ name = "query", vocabulary = 100, length = 3 }, { name = "answer", vocabulary = 100, length = 4 }]
+			embedding = 8
+			units = 6
+			hidden = [10]
+			shared = true`, `source: "std/two_tower", inputs: {towers: [{name: "query", vocabulary: 100, length: 3}, {name: "answer", vocabulary: 100, length: 4}], embedding: 8, units: 6, hidden: [10], shared: true}`,
+			100*8 + 8*10 + 10 + 10*6 + 6, "query_mask query_tokens query_pool query_hidden1 query_dense query_embedding answer_mask answer_tokens answer_hidden1 answer_embedding score", []int{1}},
 		"two towers": {`source = "std/two_tower"
 			towers = [{ name = "user", vocabulary = 100, length = 1 }, { name = "film", vocabulary = 30, length = 4 }]
 			embedding = 8

@@ -61,7 +61,13 @@ func Attach(g *graph.Graph, c adapter.Config) (*graph.Graph, *adapter.Config, er
 			}
 		}
 	}
+	sharers := g.Sharers()
 	fits := func(l *graph.Layer) string {
+		for name, from := range sharers {
+			if from == l.Name || name == l.Name {
+				return fmt.Sprintf("shares weights: %q has those of %q", name, from)
+			}
+		}
 		switch li := info.Layers[l.Name]; {
 		case c.Type == adapter.LoRA && l.Op != "dense":
 			return fmt.Sprintf("is of type %s, and LoRA goes beside layers of type dense", l.Op)

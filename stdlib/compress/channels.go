@@ -34,6 +34,9 @@ func PruneChannels(m *bundle.Model, ratio float64, norm string, skip []string) (
 			return nil, nil, fmt.Errorf("layer %q is quantized or cast: remove channels before that", l.Name)
 		}
 	}
+	for name, from := range m.Graph.Sharers() {
+		return nil, nil, fmt.Errorf("the layer %q shares the weights of %q: channels of models with shared weights are not removed", name, from)
+	}
 	t := &ties{model: m, units: map[string][]int{}, why: map[int]string{}}
 	t.walk(skip)
 	gone, possible := t.choose(ratio, norm)

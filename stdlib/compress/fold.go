@@ -55,6 +55,11 @@ func unfoldable(g *graph.Graph, norm *graph.Layer) string {
 	case slices.Contains(g.Outputs, l.Name):
 		return fmt.Sprintf("follows %q, which is an output itself", l.Name)
 	}
+	for name, from := range g.Sharers() {
+		if from == l.Name {
+			return fmt.Sprintf("follows %q, whose weights %q shares", from, name)
+		}
+	}
 	for i := range g.Layers {
 		if other := &g.Layers[i]; other.Name != norm.Name && slices.Contains(other.Inputs, l.Name) {
 			return fmt.Sprintf("follows %q, which %q takes too", l.Name, other.Name)

@@ -109,6 +109,7 @@ func steps(l *Layer, li *LayerInfo, k, of int) error {
 // embeddings that take it. Inputs that only masks are made of are not in it.
 func (g *Graph) Vocabulary() map[string]int {
 	out := map[string]int{}
+	g = g.Unshared()
 	for i := range g.Inputs {
 		name := g.Inputs[i].Name
 		for k := range g.Layers {

@@ -31,6 +31,9 @@ type LayerInfo struct {
 	Peak   int     // elements of the largest tensor that it makes on the way; 0 where that is its output
 
 	tied [2]int // shape of the weight that it shares
+
+	shared *Layer // the layer that it is, with another input
+	width  int    // of the last axis of that layer's input
 }
 
 // Param is a parameter of a layer.
@@ -209,6 +212,11 @@ func (info *Info) room(params []Param) error {
 func (info *Info) fit(g *Graph, i int, li *LayerInfo) error {
 	l := &g.Layers[i]
 	op := Ops[l.Op]
+	if l.Op == "shared" {
+		if err := info.share(g, i, li); err != nil {
+			return err
+		}
+	}
 	if op == nil {
 		return &Error{Needs: "a known type", Got: fmt.Sprintf("there is no layer type %q", l.Op)}
 	}
@@ -225,6 +233,9 @@ func (info *Info) fit(g *Graph, i int, li *LayerInfo) error {
 	}
 	if len(l.Inputs) < op.MinInputs || op.MaxInputs > 0 && len(l.Inputs) > op.MaxInputs {
 		return &Error{Needs: op.inputsText(), Got: fmt.Sprintf("it has %d", len(l.Inputs))}
+	}
+	if li.shared != nil {
+		op = Ops[li.shared.Op]
 	}
 	for k, in := range l.Inputs {
 		shape := info.Shapes[in]

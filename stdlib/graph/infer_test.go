@@ -147,6 +147,8 @@ func TestInferErrors(t *testing.T) {
 		{over([]int{1000}, layer("dense", "a", "units", 1_000_000_000)), `layer "dense" "a" needs a model of at most 100000000000 parameters, but with this layer it has 1001000000000`},
 		{over([]int{4}, layer("activation", "a")), `layer "activation" "a" needs a known function, but it has ""`},
 		{over([]int{4}, layer("dropout", "a", "rate", 1)), `needs a rate from 0 to below 1, but it has 1`},
+		{over([]int{4}, layer("shared", "a", "weights", "b")), `needs the name of a layer "dense" or "embedding" before it in "weights", but there is none called "b"`},
+		{over([]int{4}, layer("dense", "d", "units", 3), layer("shared", "a", "weights", "d")), `needs an input of 4 features, as "d" has, but "d" gives [batch, 3]`},
 		{over([]int{4}, layer("scale", "a")), `needs a finite factor, but it has <nil>`},
 		{over([]int{4}, layer("scale", "a", "factor", math.Inf(1))), `needs a finite factor, but it has +Inf`},
 		{over([]int{4}, layer("dropout", "a", "rate", math.NaN())), `needs a rate from 0 to below 1, but it has NaN`},
@@ -220,7 +222,7 @@ func TestOpsRows(t *testing.T) {
 		"position_embedding": layer("position_embedding", "l", "positions", 9), "type_embedding": layer("type_embedding", "l", "types", 2), "attention": layer("attention", "l", "heads", 2, "inputs", "x x x"),
 		"lstm": layer("lstm", "l", "units", 2), "gru": layer("gru", "l", "units", 2), "sequence_pool": layer("sequence_pool", "l", "mode", "max"), "l2_normalize": layer("l2_normalize", "l"),
 		"dot": layer("dot", "l", "inputs", "x x"), "embedding": layer("embedding", "l", "vocabulary", 5, "units", 2), "padding_mask": layer("padding_mask", "l"),
-		"tied_dense": layer("tied_dense", "l", "embedding", "e"),
+		"tied_dense": layer("tied_dense", "l", "embedding", "e"), "shared": layer("shared", "l", "weights", "e", "inputs", "e"),
 	} {
 		least[name] = l
 	}
@@ -244,6 +246,9 @@ func TestOpsRows(t *testing.T) {
 		if name == "tied_dense" {
 			g = over([]int{4}, layer("embedding", "e", "vocabulary", 5, "units", 2), l)
 			g.Inputs[0].DType = I32
+		}
+		if name == "shared" {
+			g = over([]int{4}, layer("dense", "e", "units", 4), l)
 		}
 		info, err := Infer(g)
 		if err != nil {

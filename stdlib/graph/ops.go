@@ -66,6 +66,7 @@ var Ops = map[string]*Op{
 	"position_embedding": {MinInputs: 1, MaxInputs: 1, Rank: 3, Infer: inferPositions, Attrs: map[string]Attr{"positions": Whole, "offset": Whole, "init": Text}},
 	"type_embedding":     {MinInputs: 1, MaxInputs: 2, Rank: 3, Steps: 1, Infer: inferTypes, Attrs: map[string]Attr{"types": Whole, "init": Text}},
 	"tied_dense":         {MinInputs: 1, MaxInputs: 1, Rank: 2, MaxRank: 3, Infer: inferTied, Attrs: map[string]Attr{"embedding": Text, "use_bias": Flag}},
+	"shared":             {MinInputs: 1, MaxInputs: 1, Infer: inferShared, Attrs: map[string]Attr{"weights": Text}}, // shared.go
 	"padding_mask":       {MinInputs: 1, MaxInputs: 1, Rank: 2, Whole: true, Infer: inferPaddingMask, Attrs: map[string]Attr{"pad": Whole}},
 	// attention.go
 	"attention": {MinInputs: 3, MaxInputs: 4, Rank: 3, Steps: 3, Infer: inferAttention, Attrs: map[string]Attr{"heads": Whole, "causal": Flag, "rotary": Flag, "rotary_base": Number, "dropout": Number}},

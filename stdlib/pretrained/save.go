@@ -324,7 +324,7 @@ func joined(parts [3]*bundle.Tensor) *bundle.Tensor {
 }
 
 func misfit(format string, args ...any) error {
-	return &learn.Misfit{Attr: "tokenizer", Text: fmt.Sprintf(format, args...)}
+	return &learn.Misfit{Attr: "vocab", Text: fmt.Sprintf(format, args...)}
 }
 
 // vocabulary holds the tokenizer against the model. What does not fit is a *learn.Misfit.

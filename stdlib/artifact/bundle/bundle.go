@@ -11,6 +11,7 @@ package bundle
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -103,6 +104,21 @@ func WriteParams(dir string, params map[string]Params) error {
 		}
 	}
 	return nil
+}
+
+// Unshared is the model with copies of the layers that are shared, which have the same tensors; without such layers, the model itself.
+func (m *Model) Unshared() (*Model, error) {
+	of := m.Graph.Sharers()
+	if len(of) == 0 {
+		return m, nil
+	}
+	out := &Model{Graph: m.Graph.Unshared(), Params: maps.Clone(m.Params)}
+	for name, from := range of {
+		out.Params[name] = m.Params[from]
+	}
+	var err error
+	out.Info, err = graph.Infer(out.Graph)
+	return out, err
 }
 
 // Check reports what of a model's weights is not what its graph asks for.

@@ -174,6 +174,8 @@ func (cs *cases) sequences() {
 			cs.tokens("pool "+mode+" masked", 5, 3, Layer("sequence_pool", "l", "mode", mode, "inputs", "x mask"))
 		}
 	}
+	cs.add("shared dense", []int{4}, Layer("dense", "d", "units", 4, "activation", "tanh"), Layer("shared", "s", "weights", "d"), Layer("dense", "e", "units", 2), Layer("shared", "t", "weights", "e", "inputs", "d"), Layer("add", "l", "inputs", "e t"))
+	cs.tokens("shared embedding", 4, 0, Layer("embedding", "e", "vocabulary", 9, "units", 3, "inputs", "ids"), Layer("shared", "l", "weights", "e", "inputs", "types"), Layer("add", "both", "inputs", "e l"))
 	cs.one("line", "scale", []int{4, 3}, "factor", -1.25)
 	cs.one("line", "l2_normalize", []int{4, 3})
 	cs.add("dot", []int{6}, Layer("dense", "d", "units", 6), Layer("dot", "l", "scale", 2.5, "inputs", "x d"))

@@ -14,6 +14,7 @@ package mlx
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/gomlx/compute/dtypes"
@@ -47,6 +48,12 @@ type Lowering struct {
 func (l *Lowering) Forward(inputs map[string]*Node) []*Node {
 	l.nodes, l.shared = map[string]*Node{}, map[string]*Node{}
 	l.Stats = Values{}
+	if of := l.Graph.Sharers(); len(of) > 0 {
+		l.Graph, l.Params = l.Graph.Unshared(), maps.Clone(l.Params)
+		for name, from := range of {
+			l.Params[name] = l.Params[from]
+		}
+	}
 	l.late = putOff(l.Graph)
 	for _, in := range l.Graph.Inputs {
 		x := inputs[in.Name]

@@ -29,6 +29,7 @@
 //	embedding         Gather
 //	position_embedding, type_embedding  Slice or Gather, Add
 //	tied_dense        MatMul with the Transpose of the embedding, Add
+//	shared            as the layer that it is once more, with its initializers
 //	padding_mask      Equal, Not, Cast
 //	attention         Reshape and Transpose, MatMul, Mul, Add of masks, Softmax, MatMul, Transpose and Reshape
 //	lstm, gru         LSTM, GRU between Transpose; a mask becomes lengths
@@ -72,6 +73,10 @@ func Export(m *bundle.Model, metadata map[string]string) ([]byte, error) {
 	if err := m.Check(); err != nil {
 		return nil, err
 	}
+	m, err := m.Unshared()
+	if err != nil {
+		return nil, err
+	}
 	info, err := graph.Infer(m.Graph)
 	if err != nil {
 		return nil, err
@@ -79,7 +84,7 @@ func Export(m *bundle.Model, metadata map[string]string) ([]byte, error) {
 	if info.Bytes > maxFile-1<<20 {
 		return nil, fmt.Errorf("the weights are %d bytes; an ONNX file holds at most 2 GiB", info.Bytes)
 	}
-	e := &exporter{model: m, info: info, held: map[string]held{}, converted: map[string]string{}, shared: map[string]bool{}, quantized: map[string]bool{}}
+	e := &exporter{model: m, info: info, held: map[string]held{}, converted: map[string]string{}, shared: map[string]bool{}, quantized: map[string]bool{}, initializers: map[*bundle.Tensor]string{}}
 	for _, in := range m.Graph.Inputs {
 		e.input(in)
 	}
@@ -105,6 +110,8 @@ type exporter struct {
 	converted map[string]string // input or layer, "/", layout -> the value that has it
 	shared    map[string]bool   // values that layers have in common
 	quantized map[string]bool   // values that are quantised already
+
+	initializers map[*bundle.Tensor]string // those there are
 }
 
 // graph is the GraphProto of what was collected.
@@ -195,6 +202,10 @@ func (e *exporter) operator(op string, outputs, inputs []string, attrs ...messag
 
 // constant adds an initializer.
 func (e *exporter) constant(name string, t *bundle.Tensor) string {
+	if other, ok := e.initializers[t]; ok { // of a layer that shares it
+		return other
+	}
+	e.initializers[t] = name
 	e.tensors = append(e.tensors, tensor(name, types[t.DType], t.Shape, t.Data))
 	return name
 }

@@ -23,6 +23,10 @@ func Forward(m *bundle.Model, rows int, inputs map[string][]float32) ([][]float3
 	if err := m.Check(); err != nil {
 		return nil, err
 	}
+	m, err := m.Unshared()
+	if err != nil {
+		return nil, err
+	}
 	info, err := graph.Infer(m.Graph)
 	if err != nil {
 		return nil, err

@@ -309,6 +309,12 @@ var Schema = &schema.Kind{Family: "model", Type: "layers", Version: 1, Doc: "An 
 			{Name: "mode", Required: true, Type: &schema.Type{Op: schema.String, Doc: "The first position, the last, the mean of all, or the greatest of each feature.", Enum: []any{"first", "last", "mean", "max"}}},
 		}},
 		&schema.Type{Op: schema.Struct, Fields: []schema.Field{
+			{Name: "type", Required: true, Type: &schema.Type{Op: schema.String, Doc: "A layer dense or embedding of the model once more: the same weights, another input.", Enum: []any{"shared"}}},
+			{Name: "name", Required: true, Type: &schema.Type{Op: schema.String, Pattern: "^[A-Za-z_][A-Za-z0-9_-]*$"}},
+			{Name: "inputs", Type: &schema.Type{Op: schema.List, MinItems: 1, Elem: &schema.Type{Op: schema.String}}},
+			{Name: "weights", Required: true, Type: &schema.Type{Op: schema.String, Doc: "The name of that layer, which comes before."}},
+		}},
+		&schema.Type{Op: schema.Struct, Fields: []schema.Field{
 			{Name: "type", Required: true, Type: &schema.Type{Op: schema.String, Doc: "Multiplies with a number.", Enum: []any{"scale"}}},
 			{Name: "name", Required: true, Type: &schema.Type{Op: schema.String, Pattern: "^[A-Za-z_][A-Za-z0-9_-]*$"}},
 			{Name: "inputs", Type: &schema.Type{Op: schema.List, MinItems: 1, Elem: &schema.Type{Op: schema.String}}},

@@ -63,6 +63,12 @@ variable "pad" {
   }
 }
 
+variable "shared" {
+  type        = bool
+  default     = false
+  description = "Whether the second tower has the weights of the first, whose vocabulary is then that of both."
+}
+
 locals {
   layers = flatten([for t in var.towers : concat(
     [{ type = "padding_mask", name = "${t.name}_mask", body = { inputs = ["${t.name}_input_ids"], pad = var.pad } }],
@@ -72,6 +78,14 @@ locals {
     [{ type = "dense", name = "${t.name}_dense", body = { units = var.units } }],
     [{ type = "l2_normalize", name = "${t.name}_embedding", body = {} }],
   )])
+  # with shared weights, what has weights in the second tower is a layer of the first once more
+  first = var.towers[0].name
+  built = [for l in concat(local.layers, local.score) : {
+    type    = var.shared && startswith(l.name, "${var.towers[1].name}_") && contains(["embedding", "dense"], l.type) ? "shared" : l.type
+    name    = l.name
+    body    = l.body
+    weights = "${local.first}${trimprefix(l.name, var.towers[1].name)}"
+  }]
   score = [{ type = "dot", name = "score", body = { inputs = [for t in var.towers : "${t.name}_embedding"], scale = var.scale } }]
 }
 
@@ -85,17 +99,18 @@ model "layers" "net" {
     }
   }
   dynamic "layer" {
-    for_each = concat(local.layers, local.score)
+    for_each = local.built
     labels   = [layer.value.type, layer.value.name]
     content {
       inputs     = try(layer.value.body.inputs, null)
-      vocabulary = try(layer.value.body.vocabulary, null)
-      units      = try(layer.value.body.units, null)
-      activation = try(layer.value.body.activation, null)
-      init       = try(layer.value.body.init, null)
+      vocabulary = layer.value.type == "shared" ? null : try(layer.value.body.vocabulary, null)
+      units      = layer.value.type == "shared" ? null : try(layer.value.body.units, null)
+      activation = layer.value.type == "shared" ? null : try(layer.value.body.activation, null)
+      init       = layer.value.type == "shared" ? null : try(layer.value.body.init, null)
       pad        = try(layer.value.body.pad, null)
       mode       = try(layer.value.body.mode, null)
       scale      = try(layer.value.body.scale, null)
+      weights    = layer.value.type == "shared" ? layer.value.weights : null
     }
   }
   outputs = concat(["score"], [for t in var.towers : "${t.name}_embedding"])

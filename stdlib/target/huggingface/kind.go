@@ -38,14 +38,14 @@ func lowerBlock(l *planner.Lowering) hcl.Diagnostics {
 		return l.Diagnostics()
 	}
 	inputs := []planner.Input{in}
-	if l.Attr("tokenizer") != nil {
-		t, ok := l.Input("tokenizer", "tokenizer")
+	if l.Attr("vocab") != nil {
+		t, ok := l.Input("tokenizer", "vocab")
 		if !ok {
 			return l.Diagnostics()
 		}
 		inputs = append(inputs, t)
 	}
-	a := l.Emit("", planner.Action{Params: l.Params("from", "tokenizer", "gates", "path"), Inputs: inputs, Gates: l.Gates("gates"),
+	a := l.Emit("", planner.Action{Params: l.Params("from", "vocab", "gates", "path"), Inputs: inputs, Gates: l.Gates("gates"),
 		Outputs: []planner.OutputDecl{{Name: "artifact", MediaType: mediaType, Directory: true}}})
 	l.Bind("artifact", a, "artifact")
 	l.Artifact(a, "artifact", p)

@@ -18,10 +18,34 @@ var Schema = &schema.Kind{Family: "train", Type: "adapter", Version: 1, Doc: "Tr
 	{Name: "focal_gamma", Default: int64(2), Type: &schema.Type{Op: schema.Number, Doc: "How much focal turns away from rows that are right already.", Min: &schema.Bound{Value: 0, Exclusive: false}}},
 	{Name: "label_smoothing", Default: int64(0), Type: &schema.Type{Op: schema.Number, Doc: "Share of a label that is spread over all classes.", Min: &schema.Bound{Value: 0, Exclusive: false}, Max: &schema.Bound{Value: 1, Exclusive: true}}},
 	{Name: "class_weights", Type: &schema.Type{Op: schema.Map, Doc: "Weight of the rows of a class in the loss, by the name of the class; 1 for the others.", Elem: &schema.Type{Op: schema.Number, Min: &schema.Bound{Value: 0, Exclusive: false}}}},
+	{Name: "augment", Type: &schema.Type{Op: schema.List, Doc: "What becomes of rows of the train split, anew in each epoch: operations in order, each a function of seed, epoch and row. The valid split is left as it is.", Labels: []string{"type"}, Elem: &schema.Type{Op: schema.Union, Tag: "type", Alts: []*schema.Type{
+		&schema.Type{Op: schema.Struct, Fields: []schema.Field{
+			{Name: "type", Required: true, Type: &schema.Type{Op: schema.String, Enum: []any{"flip"}}},
+			{Name: "axis", Default: "horizontal", Type: &schema.Type{Op: schema.String, Doc: "Mirrors images, left to right (horizontal) or top to bottom.", Enum: []any{"horizontal", "vertical"}}},
+			{Name: "probability", Default: float64(0.5), Type: &schema.Type{Op: schema.Number, Doc: "Share of the rows that are mirrored.", Min: &schema.Bound{Value: 0, Exclusive: false}, Max: &schema.Bound{Value: 1, Exclusive: false}}},
+		}},
+		&schema.Type{Op: schema.Struct, Fields: []schema.Field{
+			{Name: "type", Required: true, Type: &schema.Type{Op: schema.String, Enum: []any{"crop"}}},
+			{Name: "padding", Required: true, Type: &schema.Type{Op: schema.Int, Doc: "Pads images by so many pixels on all sides, and cuts a piece of the old size out.", Min: &schema.Bound{Value: 1, Exclusive: false}}},
+			{Name: "fill", Default: "zero", Type: &schema.Type{Op: schema.String, Doc: "What the padding holds: zeros, or the image mirrored.", Enum: []any{"zero", "reflect"}}},
+		}},
+		&schema.Type{Op: schema.Struct, Fields: []schema.Field{
+			{Name: "type", Required: true, Type: &schema.Type{Op: schema.String, Enum: []any{"shift"}}},
+			{Name: "max", Required: true, Type: &schema.Type{Op: schema.Int, Doc: "Moves images, or series along their first dimension, by at most so many elements; the edge is repeated.", Min: &schema.Bound{Value: 1, Exclusive: false}}},
+		}},
+		&schema.Type{Op: schema.Struct, Fields: []schema.Field{
+			{Name: "type", Required: true, Type: &schema.Type{Op: schema.String, Enum: []any{"noise"}}},
+			{Name: "deviation", Required: true, Type: &schema.Type{Op: schema.Number, Doc: "Adds normal noise of this deviation, in units of the data, before the model's own scale.", Min: &schema.Bound{Value: 0, Exclusive: true}}},
+		}},
+		&schema.Type{Op: schema.Struct, Fields: []schema.Field{
+			{Name: "type", Required: true, Type: &schema.Type{Op: schema.String, Enum: []any{"mixup"}}},
+			{Name: "alpha", Required: true, Type: &schema.Type{Op: schema.Number, Doc: "Mixes each row and its label with another row, w and 1-w, w from Beta(alpha, alpha) (Zhang et al. 2018).", Min: &schema.Bound{Value: 0, Exclusive: true}}},
+		}},
+	}}}},
 	{Name: "epochs", Required: true, Type: &schema.Type{Op: schema.Int, Min: &schema.Bound{Value: 1, Exclusive: false}, Max: &schema.Bound{Value: 1e+06, Exclusive: false}}},
 	{Name: "batch", Default: int64(32), Type: &schema.Type{Op: schema.Int, Doc: "Rows in a step.", Min: &schema.Bound{Value: 1, Exclusive: false}, Max: &schema.Bound{Value: 1e+06, Exclusive: false}}},
 	{Name: "accumulate", Default: int64(1), Type: &schema.Type{Op: schema.Int, Doc: "Parts that a batch is computed in, one after the other, to save memory; must divide batch.", Min: &schema.Bound{Value: 1, Exclusive: false}, Max: &schema.Bound{Value: 1e+06, Exclusive: false}}},
-	{Name: "seed", Default: int64(0), Type: &schema.Type{Op: schema.Int, Doc: "Seed of initial weights, order of rows and dropout."}},
+	{Name: "seed", Default: int64(0), Type: &schema.Type{Op: schema.Int, Doc: "Seed of initial weights, order of rows, dropout and masks."}},
 	{Name: "shuffle", Default: true, Type: &schema.Type{Op: schema.Bool, Doc: "Whether each epoch has an order of its own."}},
 	{Name: "clip_norm", Default: int64(0), Type: &schema.Type{Op: schema.Number, Doc: "Largest L2 norm of all gradients together; 0 for no limit.", Min: &schema.Bound{Value: 0, Exclusive: false}}},
 	{Name: "clip_value", Default: int64(0), Type: &schema.Type{Op: schema.Number, Doc: "Largest size of each element of a gradient, before clip_norm; 0 for no limit.", Min: &schema.Bound{Value: 0, Exclusive: false}}},
@@ -101,30 +125,6 @@ var Schema = &schema.Kind{Family: "train", Type: "adapter", Version: 1, Doc: "Tr
 		{Name: "lr_scale", Default: int64(1), Type: &schema.Type{Op: schema.Number, Doc: "Factor of the learning rate.", Min: &schema.Bound{Value: 0, Exclusive: false}}},
 		{Name: "weight_decay", Type: &schema.Type{Op: schema.Number, Doc: "Instead of the optimizer's.", Min: &schema.Bound{Value: 0, Exclusive: false}}},
 		{Name: "freeze", Default: false, Type: &schema.Type{Op: schema.Bool, Doc: "Leave the parameters as they are, and do not compute their gradients."}},
-	}}}},
-	{Name: "augment", Type: &schema.Type{Op: schema.List, Doc: "What becomes of rows of the train split, anew in each epoch: operations in order, each a function of seed, epoch and row. The valid split is left as it is.", Labels: []string{"type"}, Elem: &schema.Type{Op: schema.Union, Tag: "type", Alts: []*schema.Type{
-		&schema.Type{Op: schema.Struct, Fields: []schema.Field{
-			{Name: "type", Required: true, Type: &schema.Type{Op: schema.String, Enum: []any{"flip"}}},
-			{Name: "axis", Default: "horizontal", Type: &schema.Type{Op: schema.String, Doc: "Mirrors images, left to right (horizontal) or top to bottom.", Enum: []any{"horizontal", "vertical"}}},
-			{Name: "probability", Default: float64(0.5), Type: &schema.Type{Op: schema.Number, Doc: "Share of the rows that are mirrored.", Min: &schema.Bound{Value: 0, Exclusive: false}, Max: &schema.Bound{Value: 1, Exclusive: false}}},
-		}},
-		&schema.Type{Op: schema.Struct, Fields: []schema.Field{
-			{Name: "type", Required: true, Type: &schema.Type{Op: schema.String, Enum: []any{"crop"}}},
-			{Name: "padding", Required: true, Type: &schema.Type{Op: schema.Int, Doc: "Pads images by so many pixels on all sides, and cuts a piece of the old size out.", Min: &schema.Bound{Value: 1, Exclusive: false}}},
-			{Name: "fill", Default: "zero", Type: &schema.Type{Op: schema.String, Doc: "What the padding holds: zeros, or the image mirrored.", Enum: []any{"zero", "reflect"}}},
-		}},
-		&schema.Type{Op: schema.Struct, Fields: []schema.Field{
-			{Name: "type", Required: true, Type: &schema.Type{Op: schema.String, Enum: []any{"shift"}}},
-			{Name: "max", Required: true, Type: &schema.Type{Op: schema.Int, Doc: "Moves images, or series along their first dimension, by at most so many elements; the edge is repeated.", Min: &schema.Bound{Value: 1, Exclusive: false}}},
-		}},
-		&schema.Type{Op: schema.Struct, Fields: []schema.Field{
-			{Name: "type", Required: true, Type: &schema.Type{Op: schema.String, Enum: []any{"noise"}}},
-			{Name: "deviation", Required: true, Type: &schema.Type{Op: schema.Number, Doc: "Adds normal noise of this deviation, in units of the data, before the model's own scale.", Min: &schema.Bound{Value: 0, Exclusive: true}}},
-		}},
-		&schema.Type{Op: schema.Struct, Fields: []schema.Field{
-			{Name: "type", Required: true, Type: &schema.Type{Op: schema.String, Enum: []any{"mixup"}}},
-			{Name: "alpha", Required: true, Type: &schema.Type{Op: schema.Number, Doc: "Mixes each row and its label with another row, w and 1-w, w from Beta(alpha, alpha) (Zhang et al. 2018).", Min: &schema.Bound{Value: 0, Exclusive: true}}},
-		}},
 	}}}},
 	{Name: "schedule", Type: &schema.Type{Op: schema.Union, Doc: "How the learning rate goes; constant if left out.", Labels: []string{"type"}, Tag: "type", Alts: []*schema.Type{
 		&schema.Type{Op: schema.Struct, Fields: []schema.Field{
