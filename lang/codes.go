@@ -85,7 +85,7 @@ var codes = map[string]string{
 	"unused":          "Something is declared that nothing uses. It is legal, and most often a leftover or a misspelled reference.",
 	"horizon":         "The schedule of the learning rate depends on the number of epochs, so every epoch does: with another number, training begins anew. With constant, step, exponential or wsd, or with a horizon of its own (epochs in the schedule), more epochs go on from the last.",
 	"empty-split":     "A part of the split is so small that it has fewer rows than there are classes: metrics on it say nothing.",
-	"idle-gate":       "No target lists this report under gates: the gates are evaluated and reported, and a failure ends apply with exit code 3, but they keep nothing from being written.",
+	"idle-gate":       "No target lists this report under gates: the gates are evaluated and reported, and a failure ends apply with exit code 3, but they keep nothing from being written. Gates of a report that is an output, a monitor, are not warned of.",
 	"runtime-support": "The model that is exported holds something that common runtimes of the format do not execute natively. The text says which.",
 
 	// Sources and data.

@@ -296,7 +296,7 @@ func TestSequenceMisfits(t *testing.T) {
 		{"one vector for tags", true, []graph.Layer{e, pool, logits}, nil, `the label "y" tags each token, and the model gives [batch, 3]`},
 		{"vectors for one class", false, []graph.Layer{e, logits}, nil, `the model gives classes for each position, [batch, 12, 3], and the dataset has one label a row: add a layer "sequence_pool"`},
 		{"small vocabulary", false, []graph.Layer{e, pool, logits}, func(d *dataset.Data, _ *Config) { d.Of.Sequences[0].VocabSize = 11 }, `the tokenizer of the dataset's sequence "text" has 11 tokens, and the model's input "ids" goes to an embedding of 10 rows`},
-		{"another pad", false, []graph.Layer{e, l("padding_mask", "m", "inputs", "ids"), l("sequence_pool", "p", "mode", "mean", "inputs", "e m"), logits}, func(d *dataset.Data, _ *Config) { d.Of.Sequences[0].PadID = 1 }, `the layer "m" takes 0 for padding, and the tokenizer of the dataset pads with 1: set pad = 1`},
+		{"another pad", false, []graph.Layer{e, l("padding_mask", "m", "inputs", "ids"), l("sequence_pool", "p", "mode", "mean", "inputs", "e m"), logits}, func(d *dataset.Data, _ *Config) { d.Of.Sequences[0].PadID = 1 }, `the layer "m" takes 0 for padding, and the tokenizer of the dataset pads with 1: set pad = 1 in the layer, or in the module`},
 		{"no such input", false, []graph.Layer{e, l("sequence_pool", "p", "mode", "mean", "inputs", "e mask"), logits}, func(d *dataset.Data, _ *Config) { d.Of.Inputs[1].Name = "masks" }, `the model's input "mask" is no input of the dataset, which has "ids", "masks"; did you mean "masks"?`},
 		{"longer rows", false, []graph.Layer{e, pool, logits}, func(d *dataset.Data, _ *Config) {
 			d.Of.Sequences[0].MaxLength, d.Of.Sequences[0].Lengths = 20, []int{20}

@@ -108,7 +108,7 @@ func (s *source) check(m *dataset.Manifest) error {
 		for k := range s.graph.Layers {
 			l := &s.graph.Layers[k]
 			if l.Op == "padding_mask" && l.Inputs[0] == name && in.Part == dataset.PartIDs && l.Int("pad") != q.PadID {
-				return misfit("data", "the layer %q takes %d for padding, and the tokenizer of the dataset pads with %d: set pad = %d", l.Name, l.Int("pad"), q.PadID, q.PadID)
+				return misfit("data", "the layer %q takes %d for padding, and the tokenizer of the dataset pads with %d: set pad = %d in the layer, or in the module (std/…) that it is of", l.Name, l.Int("pad"), q.PadID, q.PadID)
 			}
 		}
 	}

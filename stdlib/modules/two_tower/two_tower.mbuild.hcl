@@ -56,7 +56,7 @@ variable "scale" {
 variable "pad" {
   type        = number
   default     = 0
-  description = "Token that stands for padding."
+  description = "Token that stands for padding: 0 of tokenizer wordpiece, 1 of tokenizer bpe. Training refuses another than the tokenizer's."
   validation {
     condition     = var.pad >= 0 && floor(var.pad) == var.pad
     error_message = "pad must be a whole number of 0 or more"
