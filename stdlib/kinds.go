@@ -21,9 +21,11 @@ import (
 	"mbuild.dev/mbuild/stdlib/eval/similarity"
 	"mbuild.dev/mbuild/stdlib/eval/tagging"
 	"mbuild.dev/mbuild/stdlib/model/layers"
+	"mbuild.dev/mbuild/stdlib/model/peft"
 	"mbuild.dev/mbuild/stdlib/model/pretrained"
 	"mbuild.dev/mbuild/stdlib/pass/cast"
 	"mbuild.dev/mbuild/stdlib/pass/fold"
+	"mbuild.dev/mbuild/stdlib/pass/merge"
 	"mbuild.dev/mbuild/stdlib/pass/prune"
 	prunechannels "mbuild.dev/mbuild/stdlib/pass/prune_channels"
 	"mbuild.dev/mbuild/stdlib/pass/quantize"
@@ -32,11 +34,14 @@ import (
 	hftokenizer "mbuild.dev/mbuild/stdlib/target/hf_tokenizer"
 	"mbuild.dev/mbuild/stdlib/target/huggingface"
 	"mbuild.dev/mbuild/stdlib/target/onnx"
+	targetpeft "mbuild.dev/mbuild/stdlib/target/peft"
 	"mbuild.dev/mbuild/stdlib/target/safetensors"
 	"mbuild.dev/mbuild/stdlib/tokenizer/bpe"
 	pretrainedtokenizer "mbuild.dev/mbuild/stdlib/tokenizer/pretrained"
 	"mbuild.dev/mbuild/stdlib/tokenizer/wordpiece"
+	"mbuild.dev/mbuild/stdlib/train/adapter"
 	"mbuild.dev/mbuild/stdlib/train/distill"
+	"mbuild.dev/mbuild/stdlib/train/lora"
 	"mbuild.dev/mbuild/stdlib/train/pretrain"
 	"mbuild.dev/mbuild/stdlib/train/supervised"
 )
@@ -60,11 +65,15 @@ func Kinds() []*executor.Kind {
 		layers.Kind,
 		pretrained.Kind,
 		pretrain.Kind,
+		peft.Kind,
 		supervised.Kind,
 		distill.Kind,
+		lora.Kind,
+		adapter.Kind,
 		prune.Kind,
 		prunechannels.Kind,
 		fold.Kind,
+		merge.Kind,
 		quantize.Kind,
 		cast.Kind,
 		classification.Kind,
@@ -77,6 +86,7 @@ func Kinds() []*executor.Kind {
 		onnx.Kind,
 		hftokenizer.Kind,
 		huggingface.Kind,
+		targetpeft.Kind,
 		template.Kind,
 		exec.Kind,
 	}

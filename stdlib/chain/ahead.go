@@ -54,6 +54,7 @@ func (w *warm) goAhead(job *executor.Job) {
 	if w.params != string(enc) && !w.trainer.Reschedule(config) {
 		return
 	}
+	config.Only = w.only
 	w.params, w.config = string(enc), config
 	ctx, cancel := context.WithCancel(context.Background())
 	a := &ahead{cancel: cancel, done: make(chan struct{})}

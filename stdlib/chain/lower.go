@@ -5,6 +5,8 @@
 //	segment   [graph | model] + data -> model + state + history     the first epoch
 //	          model + state + data   -> model + state + history     every other
 //	monitor   history -> flag                                        "go" or "stop", with early stopping only
+//	attach    base -> model                                          with a base only: an adapter that is not trained yet
+//	apply     base + model -> model                                  the same: base and adapter as one model
 //	best      history + all models -> model                          with select = "best" only
 //	average   history + last models -> model                         with select = "average" only
 //	ema       model + state -> model                                 with select = "ema" only
@@ -13,9 +15,12 @@
 // more epochs run only what is new, and fewer run nothing. Schedules that have a horizon (cosine, …) break that, for their
 // number of epochs is in every segment. The decay of wsd does not: it is links of its own, "decay[0]", …, behind stable ones.
 //
+// What a chain trains is a whole model, or an adapter over a base (package artifact/adapter): then "model" above is the adapter, the
+// base is one more input of every segment, and what it holds is neither trained nor written again.
+//
 // Files: lower.go has the actions, segment.go what an epoch does, history.go the history and who reads it, pick.go the choice
-// of a model, transfer.go a body that takes another head, distill.go what stands around a
-// chain that a teacher is beside.
+// of a model, transfer.go a body that takes another head, adapter.go adapters, distill.go what stands around a chain that a
+// teacher is beside.
 package chain
 
 import (
@@ -25,6 +30,7 @@ import (
 
 	"mbuild.dev/mbuild/executor"
 	"mbuild.dev/mbuild/planner"
+	"mbuild.dev/mbuild/stdlib/artifact/adapter"
 	"mbuild.dev/mbuild/stdlib/artifact/bundle"
 	"mbuild.dev/mbuild/stdlib/graph"
 )
@@ -42,6 +48,7 @@ type Spec struct {
 	Params  map[string]any  // of a segment: learn.Config
 	Start   planner.Input   // named "graph" or "model"
 	Data    planner.Input   // named "data"
+	Base    *planner.Input  // named "base"; what Start is an adapter of, nil where it is a whole model
 	Beside  []planner.Input // more inputs of each segment
 	Epochs  int
 	Decay   int            // of the epochs, the last so many are the decay of a schedule wsd
@@ -71,6 +78,9 @@ func Lower(l *planner.Lowering, s Spec) Result {
 			a.Inputs = []planner.Input{from("model", prev, "model"), from("state", prev, "state"), from("history", prev, "history"), s.Data}
 		}
 		a.Inputs = append(a.Inputs, s.Beside...)
+		if s.Base != nil {
+			a.Inputs = append(a.Inputs, *s.Base)
+		}
 		if flag != nil && k < s.stable() {
 			a.Inputs = append(a.Inputs, from("flag", flag, "flag"))
 		}
@@ -88,6 +98,14 @@ func Lower(l *planner.Lowering, s Spec) Result {
 	return r
 }
 
+// output is what is trained, as an output.
+func (s Spec) output() planner.OutputDecl {
+	if s.Base != nil {
+		return planner.OutputDecl{Name: "model", MediaType: adapter.MediaType, Directory: true}
+	}
+	return planner.OutputDecl{Name: "model", MediaType: bundle.MediaType, Directory: true}
+}
+
 // stable is the number of epochs before the decay.
 func (s Spec) stable() int { return s.Epochs - s.Decay }
 
@@ -102,7 +120,7 @@ func (s Spec) suffix(k int) string {
 // so that those before it are the same whatever follows.
 func (s Spec) segment(k int) planner.Action {
 	a := planner.Action{Verb: "segment", Params: s.Params, Compute: true, Series: s.Prefix, Outputs: []planner.OutputDecl{
-		{Name: "model", MediaType: bundle.MediaType, Directory: true},
+		s.output(),
 		{Name: "state", MediaType: StateMediaType},
 		{Name: "history", MediaType: HistoryMediaType},
 	}}
@@ -126,7 +144,7 @@ func (s Spec) segment(k int) planner.Action {
 // pick is the action that chooses or makes the model to give out; none where that is the last one's.
 func (s Spec) pick(last *planner.Action, models []planner.Input) (planner.Action, bool) {
 	history := from("history", last, "history")
-	a := planner.Action{Verb: s.Select, Outputs: []planner.OutputDecl{{Name: "model", MediaType: bundle.MediaType, Directory: true}}}
+	a := planner.Action{Verb: s.Select, Outputs: []planner.OutputDecl{s.output()}}
 	switch s.Select {
 	case "best":
 		a.Inputs = append(slices.Clone(models), history)
@@ -185,5 +203,7 @@ func Runs() map[string]executor.Run {
 		"teach":    {Func: teach},
 		"project":  {Func: project, InProcess: true},
 		"student":  {Func: student, InProcess: true},
+		"attach":   {Func: attachAdapter, InProcess: true},
+		"apply":    {Func: applyAdapter, InProcess: true},
 	}
 }

@@ -36,10 +36,10 @@ func average(ctx context.Context, job *executor.Job) error {
 		return err
 	}
 	first := max(0, len(h)-p.Epochs)
-	var mean *bundle.Model
+	var mean *trained
 	sums := map[*bundle.Tensor][]float64{}
 	for k := first; k < len(h); k++ {
-		m, err := bundle.Read(job.In(fmt.Sprintf("model%d", k)))
+		m, err := readTrained(job.In(fmt.Sprintf("model%d", k)))
 		if err != nil {
 			return err
 		}
@@ -49,9 +49,9 @@ func average(ctx context.Context, job *executor.Job) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		for layer, ps := range mean.Params {
+		for layer, ps := range mean.params() {
 			for name, t := range ps {
-				sums[t] = plus(sums[t], m.Params[layer][name].Float32s())
+				sums[t] = plus(sums[t], m.params()[layer][name].Float32s())
 			}
 		}
 	}
@@ -59,7 +59,7 @@ func average(ctx context.Context, job *executor.Job) error {
 		return errors.New("there is no epoch to take the mean of")
 	}
 	n := float64(len(h) - first)
-	for _, ps := range mean.Params {
+	for _, ps := range mean.params() {
 		for name, t := range ps {
 			v := make([]float32, graph.Size(t.Shape))
 			for i, s := range sums[t] {
@@ -69,7 +69,7 @@ func average(ctx context.Context, job *executor.Job) error {
 		}
 	}
 	job.Metrics["epochs"] = n
-	return bundle.Write(job.Out("model"), mean)
+	return mean.write(job.Out("model"), mean.params())
 }
 
 func plus(sum []float64, v []float32) []float64 {
@@ -84,17 +84,17 @@ func plus(sum []float64, v []float32) []float64 {
 
 // ema makes the model of the moving averages that the last state holds.
 func ema(_ context.Context, job *executor.Job) error {
-	m, err := bundle.Read(job.In("model"))
+	m, err := readTrained(job.In("model"))
 	if err != nil {
 		return err
 	}
-	state, err := readState(job.In("state"), m.Params)
+	state, err := readState(job.In("state"), m.params())
 	if err != nil {
 		return err
 	}
-	var ok bool
-	if m.Params, ok = state.Averaged(); !ok {
+	params, ok := state.Averaged()
+	if !ok {
 		return errors.New("the training state holds no moving averages")
 	}
-	return bundle.Write(job.Out("model"), m)
+	return m.write(job.Out("model"), params)
 }

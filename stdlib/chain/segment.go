@@ -29,7 +29,9 @@ type warm struct {
 	trainer *learn.Trainer
 	graph   *graph.Graph
 	info    *graph.Info
-	ahead   *ahead // the epoch after the one whose state it holds, if that has begun; params and config are that one's
+	trained *trained // what is written, but for its parameters
+	only    []string // of an adapter: the parameters that are trained
+	ahead   *ahead   // the epoch after the one whose state it holds, if that has begun; params and config are that one's
 }
 
 // splits are the data of a chain. A worker keeps those it read last, for the next chain of a sweep.
@@ -156,6 +158,7 @@ func attach(job *executor.Job) (*warm, error) {
 		if in.Origin != "" && in.Origin == w.origin && w.data.digest == job.Inputs["data"].Digest && w.data.lessons == job.Inputs["lessons"].Digest &&
 			(w.params == string(enc) || w.ahead == nil && w.trainer.Reschedule(config)) {
 			w.params, w.config = string(enc), config
+			w.config.Only = w.only
 			job.Need = needs(w.info, w.config)
 			return w, nil
 		}
@@ -166,6 +169,7 @@ func attach(job *executor.Job) (*warm, error) {
 	if err != nil {
 		return nil, err
 	}
+	w.config.Only = w.only
 	if w.data, err = readSplits(job); err != nil {
 		return nil, err
 	}
@@ -196,7 +200,14 @@ func attach(job *executor.Job) (*warm, error) {
 // needs estimates the memory of a training step, in float32: parameters, their gradients and two moments of each, and what every
 // layer gives for each example that is computed at once, with its gradient.
 func needs(info *graph.Info, config learn.Config) int64 {
-	values := 2*info.Parameters + 2*info.Trainable
+	values := info.Parameters
+	for name, li := range info.Layers {
+		for _, p := range li.Params {
+			if p.Trainable && config.Trains(name, p.Name) {
+				values += 3 * int64(graph.Size(p.Shape))
+			}
+		}
+	}
 	var activations int64
 	for _, shape := range info.Shapes {
 		activations += int64(graph.Size(shape))
@@ -264,9 +275,10 @@ func (w *warm) begin(job *executor.Job) (*learn.State, error) {
 		if w.graph, w.info, err = graph.Decode(b); err != nil {
 			return nil, err
 		}
+		w.trained = &trained{model: &bundle.Model{Graph: w.graph, Info: w.info}}
 		return &learn.State{Params: learn.Init(w.info, w.config.Seed)}, nil
 	}
-	m, err := bundle.Read(job.In("model"))
+	m, err := w.read(job)
 	if err != nil {
 		return nil, err
 	}
@@ -280,13 +292,13 @@ func (w *warm) begin(job *executor.Job) (*learn.State, error) {
 // save writes model, state and history, and remembers which job's state the trainer now holds. The files are written while the
 // valid split is computed, and the next epoch begins.
 func (w *warm) save(ctx context.Context, job *executor.Job, r *learn.Record, took time.Duration) error {
-	state, err := w.trainer.State()
+	state, err := w.state()
 	if err != nil {
 		return err
 	}
 	written := make(chan error, 1)
 	go func() {
-		err := bundle.Write(job.Out("model"), &bundle.Model{Graph: w.graph, Info: w.info, Params: state.Params})
+		err := w.trained.write(job.Out("model"), state.Params)
 		if err == nil {
 			err = writeState(job.Out("state"), state)
 		}

@@ -12,8 +12,9 @@ import (
 //	attrs   units (at least 1), activation (linear), use_bias (true), init (glorot_uniform)
 
 // Inits are the ways in which a weight may begin: uniform in ±sqrt(6/(in+out)) (Glorot and Bengio 2010), normal with variance
-// 2/in (He et al. 2015), normal with deviation 0.02 (Radford et al. 2018, and most transformers since), or zeros.
-var Inits = []string{"glorot_uniform", "he_normal", "normal", "zeros"}
+// 2/in (He et al. 2015), uniform in ±1/sqrt(in) (LeCun et al. 1998, as PyTorch begins linear layers and PEFT the first matrix of
+// LoRA), normal with deviation 0.02 (Radford et al. 2018, and most transformers since), or zeros.
+var Inits = []string{"glorot_uniform", "he_normal", "fan_in_uniform", "normal", "zeros"}
 
 func inferDense(l *Layer, li *LayerInfo) error {
 	last := len(li.In[0]) - 1

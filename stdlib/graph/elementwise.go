@@ -1,11 +1,16 @@
 package graph
 
-import "fmt"
+import (
+	"fmt"
+	"math"
+)
 
 // activation: any shape, f(x); attrs function, one of Activations.
 //
 // dropout: any shape; in training each element is 0 with probability rate and else divided by 1-rate (Srivastava et al. 2014),
 // otherwise it passes x on; attrs rate, from 0 to below 1.
+//
+// scale: any shape, factor x; attrs factor, a finite number.
 
 // Activations are the element-wise functions, and softmax, which is over the last axis.
 //
@@ -46,6 +51,13 @@ func (l *Layer) Dropout(li *LayerInfo) (rate float64, mask []int) {
 		return l.Float("dropout", 0), []int{l.Int("heads"), li.In[0][0], li.In[1][0]}
 	}
 	return 0, nil
+}
+
+func inferScale(l *Layer, li *LayerInfo) error {
+	if f := l.Float("factor", math.NaN()); f-f != 0 {
+		return &Error{Needs: "a finite factor", Got: fmt.Sprintf("it has %v", l.Attrs["factor"])}
+	}
+	return same(li)
 }
 
 // same gives the layer the shape of its first input, and one operation an element unless its cost is known.

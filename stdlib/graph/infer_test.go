@@ -147,6 +147,8 @@ func TestInferErrors(t *testing.T) {
 		{over([]int{1000}, layer("dense", "a", "units", 1_000_000_000)), `layer "dense" "a" needs a model of at most 100000000000 parameters, but with this layer it has 1001000000000`},
 		{over([]int{4}, layer("activation", "a")), `layer "activation" "a" needs a known function, but it has ""`},
 		{over([]int{4}, layer("dropout", "a", "rate", 1)), `needs a rate from 0 to below 1, but it has 1`},
+		{over([]int{4}, layer("scale", "a")), `needs a finite factor, but it has <nil>`},
+		{over([]int{4}, layer("scale", "a", "factor", math.Inf(1))), `needs a finite factor, but it has +Inf`},
 		{over([]int{4}, layer("dropout", "a", "rate", math.NaN())), `needs a rate from 0 to below 1, but it has NaN`},
 		{over([]int{4}, layer("layer_norm", "a", "epsilon", 0)), `needs an epsilon above 0, but it has 0`},
 		{over([]int{4}, layer("layer_norm", "a", "momentum", 0.5)), `layer_norm has no attribute "momentum"`},
@@ -207,7 +209,7 @@ func TestInferErrors(t *testing.T) {
 // TestOpsRows holds the table against a smallest layer of each op, so that a new row is tested or refused here.
 func TestOpsRows(t *testing.T) {
 	least := map[string]Layer{
-		"dense": layer("dense", "l", "units", 3), "activation": layer("activation", "l", "function", "tanh"), "dropout": layer("dropout", "l"),
+		"dense": layer("dense", "l", "units", 3), "activation": layer("activation", "l", "function", "tanh"), "dropout": layer("dropout", "l"), "scale": layer("scale", "l", "factor", 2),
 		"batch_norm": layer("batch_norm", "l"), "layer_norm": layer("layer_norm", "l"), "rms_norm": layer("rms_norm", "l"), "group_norm": layer("group_norm", "l", "groups", 2),
 		"flatten": layer("flatten", "l"), "reshape": layer("reshape", "l", "shape", []any{int64(-1)}),
 		"add": layer("add", "l", "inputs", "x x"), "multiply": layer("multiply", "l", "inputs", "x x"), "concat": layer("concat", "l", "inputs", "x x"),

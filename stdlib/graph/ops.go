@@ -55,6 +55,7 @@ var Ops = map[string]*Op{
 	// elementwise.go
 	"activation": {MinInputs: 1, MaxInputs: 1, Infer: inferActivation, Attrs: map[string]Attr{"function": Text}},
 	"dropout":    {MinInputs: 1, MaxInputs: 1, Infer: inferDropout, Attrs: map[string]Attr{"rate": Number}},
+	"scale":      {MinInputs: 1, MaxInputs: 1, Infer: inferScale, Attrs: map[string]Attr{"factor": Number}},
 	// norm.go
 	"batch_norm": {MinInputs: 1, MaxInputs: 1, Infer: inferNorm, Attrs: map[string]Attr{"momentum": Number, "epsilon": Number}},
 	"layer_norm": {MinInputs: 1, MaxInputs: 1, Infer: inferNorm, Attrs: map[string]Attr{"epsilon": Number}},

@@ -43,6 +43,7 @@ type Config struct {
 
 	Optimizer Optimizer `json:"optimizer"`
 	Groups    []Group   `json:"group"`
+	Only      []string  `json:"-"` // patterns, as of groups, of what is trained: all else is frozen, whatever groups say; none for all
 	Schedule  Schedule  `json:"schedule"`
 
 	Augment []augment.Op `json:"augment"` // what becomes of rows of the train split, anew in each epoch
@@ -186,6 +187,7 @@ func (s *State) Averaged() (map[string]bundle.Params, bool) {
 //
 //	glorot_uniform  uniform in ±sqrt(6 / (fan_in + fan_out))   (Glorot and Bengio 2010)
 //	he_normal       normal with deviation sqrt(2 / fan_in)     (He et al. 2015)
+//	fan_in_uniform  uniform in ±1 / sqrt(fan_in)               (LeCun et al. 1998, as in PyTorch)
 //	normal          normal with deviation 0.02                 (Radford et al. 2018)
 //	forget          0, but 1 in the second quarter             (Jozefowicz et al. 2015)
 func Init(info *graph.Info, seed int64) map[string]bundle.Params {
@@ -220,6 +222,11 @@ func fill(v []float32, init graph.Init, r *mlx.Random) {
 		dev := math.Sqrt(2 / float64(init.FanIn))
 		for i := range v {
 			v[i] = float32(r.Normal() * dev)
+		}
+	case "fan_in_uniform":
+		limit := 1 / math.Sqrt(float64(init.FanIn))
+		for i := range v {
+			v[i] = float32((2*r.Float64() - 1) * limit)
 		}
 	case "normal":
 		for i := range v {

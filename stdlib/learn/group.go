@@ -2,6 +2,7 @@ package learn
 
 import (
 	"path"
+	"slices"
 	"strings"
 
 	"mbuild.dev/mbuild/lang/schema"
@@ -17,6 +18,9 @@ type Group struct {
 	WeightDecay *float64 `json:"weight_decay"` // instead of the optimizer's; nil to leave that
 	Freeze      bool     `json:"freeze"`       // leave the parameters as they are; batch_norm uses its running statistics
 }
+
+// Trains reports whether a parameter is what Only asks for, and not frozen by a group: whether a step may change it.
+func (c *Config) Trains(layer, param string) bool { return !c.treat(layer, param).frozen }
 
 func (g Group) matches(pattern, layer, param string) bool {
 	name := layer
@@ -36,6 +40,10 @@ type treatment struct {
 // treat finds how a parameter is treated.
 func (c *Config) treat(layer, param string) treatment {
 	t := treatment{scale: 1, decay: c.Optimizer.WeightDecay}
+	if len(c.Only) > 0 && !slices.ContainsFunc(c.Only, func(p string) bool { return Group{}.matches(p, layer, param) }) {
+		t.frozen = true
+		return t
+	}
 	for _, g := range c.Groups {
 		for _, p := range g.Match {
 			if !g.matches(p, layer, param) {
@@ -63,7 +71,7 @@ func (c *Config) CheckGroups(g *graph.Graph, info *graph.Info) error {
 			names = append(names, l.Name+"/"+p.Name)
 		}
 	}
-	for _, group := range c.Groups {
+	for _, group := range append([]Group{{Match: c.Only}}, c.Groups...) {
 		for _, p := range group.Match {
 			if err := group.used(p, names); err != nil {
 				return err
@@ -77,7 +85,7 @@ func (c *Config) CheckGroups(g *graph.Graph, info *graph.Info) error {
 			}
 		}
 	}
-	if len(c.Groups) == 0 {
+	if len(c.Groups) == 0 && len(c.Only) == 0 {
 		return misfit("", "the model has no parameters to train")
 	}
 	return misfit("group", "the groups freeze everything: none of the model's %d parameter tensors is left to train. Freeze fewer (freeze = true, or lr_scale = 0)", len(names))

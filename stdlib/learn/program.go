@@ -119,7 +119,7 @@ func programKey(s *mlx.Session, g *graph.Graph, c Config, masked map[string]bool
 		return "", err
 	}
 	mask, err := json.Marshal(masked)
-	return strings.Join([]string{s.Name, string(enc), string(conf), string(mask)}, "\n"), err
+	return strings.Join([]string{s.Name, string(enc), string(conf), strings.Join(c.Only, " "), string(mask)}, "\n"), err
 }
 
 func (p *Program) compile() error {

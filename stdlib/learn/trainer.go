@@ -112,7 +112,7 @@ func NewTrainer(s *mlx.Session, g *graph.Graph, info *graph.Info, config Config,
 // Reschedule takes another configuration, and reports whether it could: when nothing but the schedule is another.
 func (t *Trainer) Reschedule(c Config) bool {
 	old := t.config
-	c.weights, c.teacher = old.weights, old.teacher
+	c.weights, c.teacher, c.Only = old.weights, old.teacher, old.Only
 	old.Schedule = c.Schedule
 	if !reflect.DeepEqual(old, c) || c.Schedule.check(c.stepsOf(t.data.Rows)) != nil {
 		return false
@@ -485,9 +485,17 @@ func (t *Trainer) accumulate(s step, w []*tensors.Tensor) error {
 }
 
 // State copies the state off the device.
-func (t *Trainer) State() (*State, error) {
+func (t *Trainer) State() (*State, error) { return t.state(func(slot) bool { return true }) }
+
+// Changed is the state without the parameters that no step changes.
+func (t *Trainer) Changed() (*State, error) { return t.state(func(sl slot) bool { return sl.live }) }
+
+func (t *Trainer) state(of func(slot) bool) (*State, error) {
 	s := &State{Epoch: t.epoch, Step: t.steps, Params: map[string]bundle.Params{}, Moments: map[string]bundle.Params{}}
 	for i, sl := range t.slots {
+		if !of(sl) {
+			continue
+		}
 		v, err := mlx.Values(t.values[i])
 		if err != nil {
 			return nil, err

@@ -4,6 +4,7 @@ package pass
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"os"
 
 	"mbuild.dev/mbuild/executor"
@@ -28,7 +29,8 @@ func Decls() []planner.OutputDecl {
 	return []planner.OutputDecl{{Name: "model", MediaType: bundle.MediaType, Directory: true}, {Name: "effect", MediaType: EffectMediaType}}
 }
 
-// Run makes the run of a pass out of a function on models. note says in the effect what the pass does not do.
+// Run makes the run of a pass out of a function on models. note says in the effect what the pass does not do. An error is blamed on the
+// model, unless it is a *executor.Failure.
 func Run(f func(job *executor.Job, m *bundle.Model) (out *bundle.Model, note string, err error)) executor.Run {
 	return executor.Run{InProcess: true, Func: func(_ context.Context, job *executor.Job) error {
 		m, err := bundle.Read(job.In("model"))
@@ -36,7 +38,10 @@ func Run(f func(job *executor.Job, m *bundle.Model) (out *bundle.Model, note str
 			return err
 		}
 		out, note, err := f(job, m)
-		if err != nil {
+		var failure *executor.Failure
+		if errors.As(err, &failure) {
+			return failure
+		} else if err != nil {
 			return &executor.Failure{Code: "misfit", Summary: "Pass does not fit the model", Attr: "from", Detail: err.Error() + "."}
 		}
 		if err := bundle.Write(job.Out("model"), out); err != nil {

@@ -213,18 +213,10 @@ func plainGraph(g *graph.Graph) []graph.Layer {
 
 // tensors turns parameters round, and joins those that are parts of one tensor.
 func (s *saver) tensors(b *builder, h head) ([]safetensors.Tensor, error) {
-	body := map[string]bool{}
-	for _, n := range s.c.family.body {
-		body[n.tensor] = true
-	}
 	parts := map[string][3]*bundle.Tensor{}
 	var out []safetensors.Tensor
 	put := func(n name, t *bundle.Tensor) {
-		full := n.tensor
-		if h.kind != "hidden" && (s.ofBody(n) || slices.ContainsFunc(s.c.family.pooler, func(p name) bool { return p.tensor == n.tensor && n.layer == p.layer && h.pooled })) {
-			full = s.c.family.prefix + full
-		}
-		out = append(out, safetensors.Tensor{Name: full, DType: string(t.DType), Shape: t.Shape, Data: t.Data})
+		out = append(out, safetensors.Tensor{Name: s.full(n, h), DType: string(t.DType), Shape: t.Shape, Data: t.Data})
 	}
 	for _, n := range b.names {
 		t := s.m.Params[n.layer][n.param]
@@ -243,6 +235,14 @@ func (s *saver) tensors(b *builder, h head) ([]safetensors.Tensor, error) {
 	}
 	slices.SortFunc(out, func(a, b safetensors.Tensor) int { return strings.Compare(a.Name, b.Name) })
 	return out, nil
+}
+
+// full is the name of a tensor in a file, with the body's prefix where a head stands on the body.
+func (s *saver) full(n name, h head) string {
+	if h.kind != "hidden" && (s.ofBody(n) || slices.ContainsFunc(s.c.family.pooler, func(p name) bool { return p.tensor == n.tensor && n.layer == p.layer && h.pooled })) {
+		return s.c.family.prefix + n.tensor
+	}
+	return n.tensor
 }
 
 // ofBody reports whether a name is one of the body's, blocks numbered.

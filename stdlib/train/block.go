@@ -100,4 +100,4 @@ func (b *Block) Lower() {
 }
 
 // Blame reports a misfit at its attribute.
-func (b *Block) Blame(summary string, err error) { blame(b.Lowering, summary, err) }
+func (b *Block) Blame(summary string, err error) { Blame(b.Lowering, summary, err) }

@@ -44,14 +44,16 @@ func horizon(schedule map[string]any) bool {
 	return learn.Schedule{Type: name}.DependsOnTotal()
 }
 
-// Check holds a block against itself and against the graph that is trained, nil where it is not known.
-func Check(l *planner.Lowering, s chain.Spec, g *graph.Graph) {
+// Check holds a block against itself and against the graph that is trained, nil where it is not known. only are the parameters that
+// are trained; none for all.
+func Check(l *planner.Lowering, s chain.Spec, g *graph.Graph, only ...string) {
 	var c learn.Config
 	if err := executor.BindParams(s.Params, &c); err != nil {
 		l.Errorf("", "misfit", "Training cannot be configured", "%v.", err)
 		return
 	}
-	blame(l, "Training cannot be configured", c.Check())
+	c.Only = only
+	Blame(l, "Training cannot be configured", c.Check())
 	switch {
 	case c.Schedule.Type == "wsd" && float64(s.Epochs-s.Decay) < max(1, c.Schedule.WarmupEpochs):
 		l.Errorf("schedule", "misfit", "Schedule does not fit", "the wsd schedule ends before it begins: its decay takes %d epochs and its warm-up %g, and epochs = %d leaves no stable epoch before the decay. Decay for less, or train for more epochs.", s.Decay, c.Schedule.WarmupEpochs, s.Epochs)
@@ -69,14 +71,14 @@ func Check(l *planner.Lowering, s chain.Spec, g *graph.Graph) {
 	if err != nil {
 		return
 	}
-	blame(l, "Loss does not fit the model", learn.Losses[c.Loss].Fit(c.Loss, g.Outputs[0], info.Shapes[g.Outputs[0]]))
-	blame(l, "Objective does not fit the model", c.CheckLanguage(g, info))
-	blame(l, "Augmentation does not fit the model", c.CheckAugment(g))
-	blame(l, "Groups do not fit the model", c.CheckGroups(g, info))
+	Blame(l, "Loss does not fit the model", learn.Losses[c.Loss].Fit(c.Loss, g.Outputs[0], info.Shapes[g.Outputs[0]]))
+	Blame(l, "Objective does not fit the model", c.CheckLanguage(g, info))
+	Blame(l, "Augmentation does not fit the model", c.CheckAugment(g))
+	Blame(l, "Groups do not fit the model", c.CheckGroups(g, info))
 }
 
-// blame reports a misfit at its attribute.
-func blame(l *planner.Lowering, summary string, err error) {
+// Blame reports a *learn.Misfit at its attribute.
+func Blame(l *planner.Lowering, summary string, err error) {
 	var m *learn.Misfit
 	if errors.As(err, &m) {
 		at := m.Attr

@@ -98,6 +98,10 @@ func draw(r *rand.Rand, name string) graph.Layer {
 		case "kernel":
 			set(key, extent(r, 1, 4))
 		case "stride", "dilation", "factor":
+			if op == "scale" {
+				set(key, r.NormFloat64())
+				continue
+			}
 			if r.IntN(2) == 0 || key == "factor" {
 				set(key, extent(r, 1, 3))
 			}

@@ -174,6 +174,7 @@ func (cs *cases) sequences() {
 			cs.tokens("pool "+mode+" masked", 5, 3, Layer("sequence_pool", "l", "mode", mode, "inputs", "x mask"))
 		}
 	}
+	cs.one("line", "scale", []int{4, 3}, "factor", -1.25)
 	cs.one("line", "l2_normalize", []int{4, 3})
 	cs.add("dot", []int{6}, Layer("dense", "d", "units", 6), Layer("dot", "l", "scale", 2.5, "inputs", "x d"))
 	cs.add("cosine", []int{3, 6}, Layer("dense", "d", "units", 6), Layer("l2_normalize", "a"), Layer("l2_normalize", "b", "inputs", "x"), Layer("dot", "l", "inputs", "a b"))

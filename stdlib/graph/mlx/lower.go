@@ -101,6 +101,8 @@ func (l *Lowering) layer(layer *graph.Layer) *Node {
 			return Mul(x, mask)
 		}
 		return x
+	case "scale":
+		return MulScalar(x, layer.Float("factor", 1))
 	case "batch_norm":
 		return l.batchNorm(layer, x)
 	case "layer_norm":

@@ -18,6 +18,7 @@
 //	upsample          Resize
 //	activation        the operator of that name; silu is Sigmoid and Mul
 //	dropout           Identity
+//	scale             Mul
 //	batch_norm        BatchNormalization; Mul and Add where there are more axes and the features are on the last
 //	group_norm        GroupNormalization
 //	layer_norm        LayerNormalization
@@ -165,7 +166,7 @@ func (e *exporter) dimensions() map[string]map[int]string {
 
 // free are the ops whose operators are the same for all lengths of a sequence.
 var free = map[string]bool{
-	"dense": true, "activation": true, "dropout": true, "layer_norm": true, "rms_norm": true, "add": true, "multiply": true, "concat": true,
+	"dense": true, "activation": true, "dropout": true, "scale": true, "layer_norm": true, "rms_norm": true, "add": true, "multiply": true, "concat": true,
 	"embedding": true, "position_embedding": true, "type_embedding": true, "tied_dense": true, "padding_mask": true, "attention": true,
 	"lstm": true, "gru": true, "sequence_pool": true, "l2_normalize": true, "dot": true,
 }

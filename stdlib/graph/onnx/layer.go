@@ -46,6 +46,8 @@ func (e *exporter) operators(l *graph.Layer, out string, on layout) error {
 		e.activation(l.Text("function", ""), out, e.in(l.Inputs[0], on), on)
 	case "dropout":
 		e.node("Identity", out, []string{e.in(l.Inputs[0], on)})
+	case "scale":
+		e.node("Mul", out, []string{e.in(l.Inputs[0], on), e.floats(l.Name+"/factor", []float32{float32(l.Float("factor", 1))})})
 	case "batch_norm":
 		e.batchNorm(l, out, on)
 	case "group_norm":

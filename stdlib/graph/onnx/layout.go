@@ -31,7 +31,7 @@ func (e *exporter) choose(op string, inputs []string) held {
 	switch op {
 	case "conv1d", "conv2d", "conv1d_transpose", "conv2d_transpose", "max_pool", "avg_pool", "upsample":
 		return held{layout: first}
-	case "activation", "dropout":
+	case "activation", "dropout", "scale":
 		return e.held[inputs[0]]
 	case "batch_norm", "group_norm":
 		if e.held[inputs[0]].layout == first || op == "group_norm" && len(e.info.Shapes[inputs[0]]) > 1 {

@@ -74,6 +74,8 @@ func (p *pass) layer(l *graph.Layer) ([]float32, error) {
 		return activate(l.Text("function", ""), x, p.last(l.Name)), nil
 	case "dropout", "flatten", "reshape":
 		return x, nil
+	case "scale":
+		return affine(x, float32(l.Float("factor", 1)), 0), nil
 	case "batch_norm":
 		return p.batchNorm(l, x), nil
 	case "layer_norm":

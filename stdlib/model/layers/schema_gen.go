@@ -22,7 +22,7 @@ var Schema = &schema.Kind{Family: "model", Type: "layers", Version: 1, Doc: "An 
 			{Name: "units", Required: true, Type: &schema.Type{Op: schema.Int, Doc: "Number of outputs.", Min: &schema.Bound{Value: 1, Exclusive: false}, Max: &schema.Bound{Value: 1e+07, Exclusive: false}}},
 			{Name: "activation", Default: "linear", Type: &schema.Type{Op: schema.String, Enum: []any{"linear", "relu", "gelu", "gelu_tanh", "tanh", "sigmoid", "silu", "elu", "leaky_relu", "softplus", "softmax"}}},
 			{Name: "use_bias", Default: true, Type: &schema.Type{Op: schema.Bool}},
-			{Name: "init", Default: "glorot_uniform", Type: &schema.Type{Op: schema.String, Doc: "How weights begin.", Enum: []any{"glorot_uniform", "he_normal", "normal", "zeros"}}},
+			{Name: "init", Default: "glorot_uniform", Type: &schema.Type{Op: schema.String, Doc: "How weights begin.", Enum: []any{"glorot_uniform", "he_normal", "fan_in_uniform", "normal", "zeros"}}},
 		}},
 		&schema.Type{Op: schema.Struct, Fields: []schema.Field{
 			{Name: "type", Required: true, Type: &schema.Type{Op: schema.String, Enum: []any{"conv1d"}}},
@@ -46,7 +46,7 @@ var Schema = &schema.Kind{Family: "model", Type: "layers", Version: 1, Doc: "An 
 			{Name: "groups", Default: int64(1), Type: &schema.Type{Op: schema.Int, Doc: "Parts of the channels that do not see each other; as many as channels make the convolution depthwise.", Min: &schema.Bound{Value: 1, Exclusive: false}}},
 			{Name: "activation", Default: "linear", Type: &schema.Type{Op: schema.String, Enum: []any{"linear", "relu", "gelu", "gelu_tanh", "tanh", "sigmoid", "silu", "elu", "leaky_relu", "softplus", "softmax"}}},
 			{Name: "use_bias", Default: true, Type: &schema.Type{Op: schema.Bool}},
-			{Name: "init", Default: "glorot_uniform", Type: &schema.Type{Op: schema.String, Doc: "How weights begin.", Enum: []any{"glorot_uniform", "he_normal", "normal", "zeros"}}},
+			{Name: "init", Default: "glorot_uniform", Type: &schema.Type{Op: schema.String, Doc: "How weights begin.", Enum: []any{"glorot_uniform", "he_normal", "fan_in_uniform", "normal", "zeros"}}},
 		}},
 		&schema.Type{Op: schema.Struct, Fields: []schema.Field{
 			{Name: "type", Required: true, Type: &schema.Type{Op: schema.String, Enum: []any{"conv2d"}}},
@@ -70,7 +70,7 @@ var Schema = &schema.Kind{Family: "model", Type: "layers", Version: 1, Doc: "An 
 			{Name: "groups", Default: int64(1), Type: &schema.Type{Op: schema.Int, Doc: "Parts of the channels that do not see each other; as many as channels make the convolution depthwise.", Min: &schema.Bound{Value: 1, Exclusive: false}}},
 			{Name: "activation", Default: "linear", Type: &schema.Type{Op: schema.String, Enum: []any{"linear", "relu", "gelu", "gelu_tanh", "tanh", "sigmoid", "silu", "elu", "leaky_relu", "softplus", "softmax"}}},
 			{Name: "use_bias", Default: true, Type: &schema.Type{Op: schema.Bool}},
-			{Name: "init", Default: "glorot_uniform", Type: &schema.Type{Op: schema.String, Doc: "How weights begin.", Enum: []any{"glorot_uniform", "he_normal", "normal", "zeros"}}},
+			{Name: "init", Default: "glorot_uniform", Type: &schema.Type{Op: schema.String, Doc: "How weights begin.", Enum: []any{"glorot_uniform", "he_normal", "fan_in_uniform", "normal", "zeros"}}},
 		}},
 		&schema.Type{Op: schema.Struct, Fields: []schema.Field{
 			{Name: "type", Required: true, Type: &schema.Type{Op: schema.String, Enum: []any{"conv1d_transpose"}}},
@@ -97,7 +97,7 @@ var Schema = &schema.Kind{Family: "model", Type: "layers", Version: 1, Doc: "An 
 			}}},
 			{Name: "activation", Default: "linear", Type: &schema.Type{Op: schema.String, Enum: []any{"linear", "relu", "gelu", "gelu_tanh", "tanh", "sigmoid", "silu", "elu", "leaky_relu", "softplus", "softmax"}}},
 			{Name: "use_bias", Default: true, Type: &schema.Type{Op: schema.Bool}},
-			{Name: "init", Default: "glorot_uniform", Type: &schema.Type{Op: schema.String, Doc: "How weights begin.", Enum: []any{"glorot_uniform", "he_normal", "normal", "zeros"}}},
+			{Name: "init", Default: "glorot_uniform", Type: &schema.Type{Op: schema.String, Doc: "How weights begin.", Enum: []any{"glorot_uniform", "he_normal", "fan_in_uniform", "normal", "zeros"}}},
 		}},
 		&schema.Type{Op: schema.Struct, Fields: []schema.Field{
 			{Name: "type", Required: true, Type: &schema.Type{Op: schema.String, Enum: []any{"conv2d_transpose"}}},
@@ -124,7 +124,7 @@ var Schema = &schema.Kind{Family: "model", Type: "layers", Version: 1, Doc: "An 
 			}}},
 			{Name: "activation", Default: "linear", Type: &schema.Type{Op: schema.String, Enum: []any{"linear", "relu", "gelu", "gelu_tanh", "tanh", "sigmoid", "silu", "elu", "leaky_relu", "softplus", "softmax"}}},
 			{Name: "use_bias", Default: true, Type: &schema.Type{Op: schema.Bool}},
-			{Name: "init", Default: "glorot_uniform", Type: &schema.Type{Op: schema.String, Doc: "How weights begin.", Enum: []any{"glorot_uniform", "he_normal", "normal", "zeros"}}},
+			{Name: "init", Default: "glorot_uniform", Type: &schema.Type{Op: schema.String, Doc: "How weights begin.", Enum: []any{"glorot_uniform", "he_normal", "fan_in_uniform", "normal", "zeros"}}},
 		}},
 		&schema.Type{Op: schema.Struct, Fields: []schema.Field{
 			{Name: "type", Required: true, Type: &schema.Type{Op: schema.String, Enum: []any{"max_pool"}}},
@@ -246,7 +246,7 @@ var Schema = &schema.Kind{Family: "model", Type: "layers", Version: 1, Doc: "An 
 			{Name: "inputs", Type: &schema.Type{Op: schema.List, MinItems: 1, Elem: &schema.Type{Op: schema.String}}},
 			{Name: "vocabulary", Required: true, Type: &schema.Type{Op: schema.Int, Doc: "Number of rows: what comes in is from 0 to one less.", Min: &schema.Bound{Value: 1, Exclusive: false}, Max: &schema.Bound{Value: 1.6777216e+07, Exclusive: false}}},
 			{Name: "units", Required: true, Type: &schema.Type{Op: schema.Int, Min: &schema.Bound{Value: 1, Exclusive: false}, Max: &schema.Bound{Value: 1e+07, Exclusive: false}}},
-			{Name: "init", Default: "normal", Type: &schema.Type{Op: schema.String, Doc: "How the table begins; normal has a deviation of 0.02.", Enum: []any{"glorot_uniform", "he_normal", "normal", "zeros"}}},
+			{Name: "init", Default: "normal", Type: &schema.Type{Op: schema.String, Doc: "How the table begins; normal has a deviation of 0.02.", Enum: []any{"glorot_uniform", "he_normal", "fan_in_uniform", "normal", "zeros"}}},
 		}},
 		&schema.Type{Op: schema.Struct, Fields: []schema.Field{
 			{Name: "type", Required: true, Type: &schema.Type{Op: schema.String, Doc: "Adds a row of a table to each position of a sequence.", Enum: []any{"position_embedding"}}},
@@ -254,14 +254,14 @@ var Schema = &schema.Kind{Family: "model", Type: "layers", Version: 1, Doc: "An 
 			{Name: "inputs", Type: &schema.Type{Op: schema.List, MinItems: 1, Elem: &schema.Type{Op: schema.String}}},
 			{Name: "positions", Required: true, Type: &schema.Type{Op: schema.Int, Doc: "Number of rows, at least the length of the sequence and offset.", Min: &schema.Bound{Value: 1, Exclusive: false}, Max: &schema.Bound{Value: 1.6777216e+07, Exclusive: false}}},
 			{Name: "offset", Default: int64(0), Type: &schema.Type{Op: schema.Int, Doc: "The row of the first position: 2 in models of RoBERTa's family.", Min: &schema.Bound{Value: 0, Exclusive: false}, Max: &schema.Bound{Value: 1.6777216e+07, Exclusive: false}}},
-			{Name: "init", Default: "normal", Type: &schema.Type{Op: schema.String, Enum: []any{"glorot_uniform", "he_normal", "normal", "zeros"}}},
+			{Name: "init", Default: "normal", Type: &schema.Type{Op: schema.String, Enum: []any{"glorot_uniform", "he_normal", "fan_in_uniform", "normal", "zeros"}}},
 		}},
 		&schema.Type{Op: schema.Struct, Fields: []schema.Field{
 			{Name: "type", Required: true, Type: &schema.Type{Op: schema.String, Doc: "Adds to each position the row of its type, which the second input says; of type 0 without one.", Enum: []any{"type_embedding"}}},
 			{Name: "name", Required: true, Type: &schema.Type{Op: schema.String, Pattern: "^[A-Za-z_][A-Za-z0-9_-]*$"}},
 			{Name: "inputs", Type: &schema.Type{Op: schema.List, MinItems: 1, Elem: &schema.Type{Op: schema.String}}},
 			{Name: "types", Required: true, Type: &schema.Type{Op: schema.Int, Min: &schema.Bound{Value: 1, Exclusive: false}, Max: &schema.Bound{Value: 1.6777216e+07, Exclusive: false}}},
-			{Name: "init", Default: "normal", Type: &schema.Type{Op: schema.String, Enum: []any{"glorot_uniform", "he_normal", "normal", "zeros"}}},
+			{Name: "init", Default: "normal", Type: &schema.Type{Op: schema.String, Enum: []any{"glorot_uniform", "he_normal", "fan_in_uniform", "normal", "zeros"}}},
 		}},
 		&schema.Type{Op: schema.Struct, Fields: []schema.Field{
 			{Name: "type", Required: true, Type: &schema.Type{Op: schema.String, Doc: "A dense layer whose weight is that of an embedding, turned round: one output for each of its rows.", Enum: []any{"tied_dense"}}},
@@ -307,6 +307,12 @@ var Schema = &schema.Kind{Family: "model", Type: "layers", Version: 1, Doc: "An 
 			{Name: "name", Required: true, Type: &schema.Type{Op: schema.String, Pattern: "^[A-Za-z_][A-Za-z0-9_-]*$"}},
 			{Name: "inputs", Type: &schema.Type{Op: schema.List, MinItems: 1, Elem: &schema.Type{Op: schema.String}}},
 			{Name: "mode", Required: true, Type: &schema.Type{Op: schema.String, Doc: "The first position, the last, the mean of all, or the greatest of each feature.", Enum: []any{"first", "last", "mean", "max"}}},
+		}},
+		&schema.Type{Op: schema.Struct, Fields: []schema.Field{
+			{Name: "type", Required: true, Type: &schema.Type{Op: schema.String, Doc: "Multiplies with a number.", Enum: []any{"scale"}}},
+			{Name: "name", Required: true, Type: &schema.Type{Op: schema.String, Pattern: "^[A-Za-z_][A-Za-z0-9_-]*$"}},
+			{Name: "inputs", Type: &schema.Type{Op: schema.List, MinItems: 1, Elem: &schema.Type{Op: schema.String}}},
+			{Name: "factor", Required: true, Type: &schema.Type{Op: schema.Number, Doc: "What every element is multiplied with."}},
 		}},
 		&schema.Type{Op: schema.Struct, Fields: []schema.Field{
 			{Name: "type", Required: true, Type: &schema.Type{Op: schema.String, Doc: "Divides by the length of the vector on the last axis.", Enum: []any{"l2_normalize"}}},

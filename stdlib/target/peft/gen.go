@@ -1,0 +1,3 @@
+package peft
+
+//go:generate go run mbuild.dev/mbuild/lang/schema/gen/cmd -family target -type peft

@@ -1,0 +1,3 @@
+package lora
+
+//go:generate go run mbuild.dev/mbuild/lang/schema/gen/cmd -family train -type lora
