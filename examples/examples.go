@@ -9,7 +9,9 @@ import (
 	"strings"
 )
 
-//go:embed digits fashion-cnn linear-regression
+// What was built in a directory, and what was put into it, is not embedded.
+//
+//go:embed */*.md */*.mbuild.hcl */*.mbvars */*.gz */cue/*.cue */cue/*.gz */data
 var files embed.FS
 
 // Names lists the examples, sorted.

@@ -37,7 +37,7 @@ func (b *bench) do(kind, verb string, params map[string]any, inputs map[string]s
 	}
 	for _, name := range outputs {
 		job.Outputs[name] = filepath.Join(b.t.TempDir(), name)
-		if name == "model" {
+		if name == "model" || kind == "target.huggingface" {
 			if err := os.Mkdir(job.Outputs[name], 0o755); err != nil {
 				b.t.Fatal(err)
 			}
@@ -225,7 +225,7 @@ func TestPretrainedRun(t *testing.T) {
 	}{
 		{func(_ map[string]any, in map[string]string) { in["weights0"] = dir + "gpt2/model.safetensors" }, "files", `the files lack tensors of a model of type "bert" with num_hidden_layers = 2: embeddings.word_embeddings.weight, `},
 		{func(_ map[string]any, in map[string]string) { in["weights0"] = dir + "bert/config.json" }, "files", "config.json: not a safetensors file"},
-		{func(p map[string]any, _ map[string]string) { p["length"] = int64(13) }, "files", "length is 13, and the model has positions for sequences of 1 to 12"},
+		{func(p map[string]any, _ map[string]string) { p["length"] = int64(13) }, "length", "length does not fit: it is 13, and the model has positions for sequences of 1 to 12"},
 		{func(p map[string]any, _ map[string]string) {
 			p["names"], p["sha256"] = []any{"model.safetensors"}, map[string]any{"model.safetensors": strings.Repeat("0", 64)}
 		}, "sha256", "model.safetensors has digest sha256:"},

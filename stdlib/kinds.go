@@ -21,9 +21,11 @@ import (
 	"mbuild.dev/mbuild/stdlib/eval/similarity"
 	"mbuild.dev/mbuild/stdlib/eval/tagging"
 	"mbuild.dev/mbuild/stdlib/model/layers"
+	modelonnx "mbuild.dev/mbuild/stdlib/model/onnx"
 	"mbuild.dev/mbuild/stdlib/model/peft"
 	"mbuild.dev/mbuild/stdlib/model/pretrained"
 	"mbuild.dev/mbuild/stdlib/pass/cast"
+	droplayers "mbuild.dev/mbuild/stdlib/pass/drop_layers"
 	"mbuild.dev/mbuild/stdlib/pass/fold"
 	"mbuild.dev/mbuild/stdlib/pass/merge"
 	"mbuild.dev/mbuild/stdlib/pass/prune"
@@ -64,14 +66,16 @@ func Kinds() []*executor.Kind {
 		tokenized.Kind,
 		layers.Kind,
 		pretrained.Kind,
-		pretrain.Kind,
+		modelonnx.Kind,
 		peft.Kind,
+		pretrain.Kind,
 		supervised.Kind,
-		distill.Kind,
 		lora.Kind,
 		adapter.Kind,
+		distill.Kind,
 		prune.Kind,
 		prunechannels.Kind,
+		droplayers.Kind,
 		fold.Kind,
 		merge.Kind,
 		quantize.Kind,

@@ -48,8 +48,8 @@ type Spec struct {
 	Params  map[string]any  // of a segment: learn.Config
 	Start   planner.Input   // named "graph" or "model"
 	Data    planner.Input   // named "data"
-	Base    *planner.Input  // named "base"; what Start is an adapter of, nil where it is a whole model
 	Beside  []planner.Input // more inputs of each segment
+	Base    *planner.Input  // named "base"; what Start is an adapter of, nil where it is a whole model
 	Epochs  int
 	Decay   int            // of the epochs, the last so many are the decay of a schedule wsd
 	Select  string         // the model to give out: "" or last, best (the lowest loss on the valid split), ema, average
@@ -77,10 +77,10 @@ func Lower(l *planner.Lowering, s Spec) Result {
 		} else {
 			a.Inputs = []planner.Input{from("model", prev, "model"), from("state", prev, "state"), from("history", prev, "history"), s.Data}
 		}
-		a.Inputs = append(a.Inputs, s.Beside...)
 		if s.Base != nil {
 			a.Inputs = append(a.Inputs, *s.Base)
 		}
+		a.Inputs = append(a.Inputs, s.Beside...)
 		if flag != nil && k < s.stable() {
 			a.Inputs = append(a.Inputs, from("flag", flag, "flag"))
 		}
@@ -200,10 +200,10 @@ func Runs() map[string]executor.Run {
 		"ema":     {Func: ema},
 
 		"transfer": {Func: transfer, InProcess: true},
+		"attach":   {Func: attachAdapter, InProcess: true},
+		"apply":    {Func: applyAdapter, InProcess: true},
 		"teach":    {Func: teach},
 		"project":  {Func: project, InProcess: true},
 		"student":  {Func: student, InProcess: true},
-		"attach":   {Func: attachAdapter, InProcess: true},
-		"apply":    {Func: applyAdapter, InProcess: true},
 	}
 }

@@ -156,10 +156,11 @@ func emitGates(l *planner.Lowering, i int, g map[string]any, evaluated *planner.
 }
 
 func evaluate(ctx context.Context, job *executor.Job, predict Predict, measure MeasureJob) error {
-	m, err := bundle.Read(job.In("model"))
+	m, err := bundle.Map(job.In("model"))
 	if err != nil {
 		return err
 	}
+	defer m.Close()
 	manifest, err := dataset.ReadManifest(job.In("data"))
 	if err != nil {
 		return err

@@ -41,6 +41,13 @@ func inferDropout(l *Layer, li *LayerInfo) error {
 	return same(li)
 }
 
+func inferScale(l *Layer, li *LayerInfo) error {
+	if f := l.Float("factor", math.NaN()); f-f != 0 {
+		return &Error{Needs: "a finite factor", Got: fmt.Sprintf("it has %v", l.Attrs["factor"])}
+	}
+	return same(li)
+}
+
 // Dropout is what a layer drops in training: the probability of each element of a mask, and its shape without the batch dimension;
 // 0 for a layer that drops nothing. Of dropout the mask is for the output, of attention for the weights, [heads, length, from].
 func (l *Layer) Dropout(li *LayerInfo) (rate float64, mask []int) {
@@ -51,13 +58,6 @@ func (l *Layer) Dropout(li *LayerInfo) (rate float64, mask []int) {
 		return l.Float("dropout", 0), []int{l.Int("heads"), li.In[0][0], li.In[1][0]}
 	}
 	return 0, nil
-}
-
-func inferScale(l *Layer, li *LayerInfo) error {
-	if f := l.Float("factor", math.NaN()); f-f != 0 {
-		return &Error{Needs: "a finite factor", Got: fmt.Sprintf("it has %v", l.Attrs["factor"])}
-	}
-	return same(li)
 }
 
 // same gives the layer the shape of its first input, and one operation an element unless its cost is known.

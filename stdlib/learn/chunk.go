@@ -8,13 +8,15 @@ import (
 // chunkElements bounds the elements of the largest tensor of a forward pass: 256 MB in float32.
 const chunkElements = 1 << 26
 
-// chunks deals the rows of data out to computations without training: in order, or by length where that saves padding.
-func chunks(s *source, info *graph.Info, d *dataset.Data) [][]int {
+// chunks deals the rows of data out to computations without training, as many in each as chunk says.
+func chunks(s *source, info *graph.Info, d *dataset.Data) [][]int { return pieces(s, d, chunk(info)) }
+
+// pieces deals the rows of data out, step in each: in order, or by length where that saves padding.
+func pieces(s *source, d *dataset.Data, step int) [][]int {
 	order := make([]int, d.Rows)
 	for i := range order {
 		order[i] = i
 	}
-	step := chunk(info)
 	if s.free {
 		order = d.Of.ByLength(d, order, step)
 	}

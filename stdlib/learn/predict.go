@@ -61,7 +61,16 @@ func (p *Predictor) Close() { p.run.Close() }
 // numbers of the rows, and by output what the model gives for them, [rows, shape...], sequences padded. Nothing is kept but what do keeps, so that outputs which would not
 // fit into memory together need not.
 func (p *Predictor) Each(ctx context.Context, d *dataset.Data, do func(rows []int, y [][]float32) error) error {
-	for _, rows := range chunks(p.source, p.info, d) {
+	return p.each(ctx, d, chunks(p.source, p.info, d), do)
+}
+
+// EachBatch is Each with fewer rows in each piece, most of them: of sequences, much less is padding then.
+func (p *Predictor) EachBatch(ctx context.Context, d *dataset.Data, most int, do func(rows []int, y [][]float32) error) error {
+	return p.each(ctx, d, pieces(p.source, d, min(most, chunk(p.info))), do)
+}
+
+func (p *Predictor) each(ctx context.Context, d *dataset.Data, pieces [][]int, do func(rows []int, y [][]float32) error) error {
+	for _, rows := range pieces {
 		if err := ctx.Err(); err != nil {
 			return err
 		}

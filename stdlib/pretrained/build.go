@@ -1,6 +1,7 @@
 package pretrained
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -43,6 +44,9 @@ const (
 	typesInput = "token_type_ids"
 )
 
+// ErrLength is that of a length that the model has no positions for.
+var ErrLength = errors.New("length does not fit")
+
 // builder makes the graph of a model, and says which tensors its parameters are.
 type builder struct {
 	c     *Config
@@ -58,7 +62,7 @@ func build(c *Config, o Options, has func(tensor string) bool) (*builder, error)
 		o.Length = c.Length()
 	}
 	if o.Length < 1 || o.Length > c.Length() {
-		return nil, fmt.Errorf("length is %d, and the model has positions for sequences of 1 to %d (%s)", o.Length, c.Length(), c.said("Positions"))
+		return nil, fmt.Errorf("%w: it is %d, and the model has positions for sequences of 1 to %d (%s). Lower it, and max_length of the data", ErrLength, o.Length, c.Length(), c.said("Positions"))
 	}
 	if o.TokenTypes && c.Types < 2 {
 		return nil, fmt.Errorf("token_types is set, and a model of type %q has no types of tokens", c.Type)

@@ -64,7 +64,7 @@ func ReadConfig(b []byte) (*Config, error) {
 	}
 	var raw map[string]json.RawMessage
 	if err := json.Unmarshal(b, &raw); err != nil {
-		return nil, fmt.Errorf("config.json: %w", err)
+		return nil, fmt.Errorf("config.json: %w, in a file of %d bytes. It must be a JSON object, as transformers writes it: fetch it again", err, len(b))
 	}
 	r := &reader{raw: raw, c: &Config{keys: map[string]string{}}}
 	c := r.c

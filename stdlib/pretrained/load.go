@@ -24,6 +24,7 @@ type Checkpoint struct {
 
 type located struct {
 	file *safetensors.File
+	name string // of the file
 	t    safetensors.Tensor
 }
 
@@ -44,7 +45,7 @@ func Open(paths map[string]string, index []byte) (*Checkpoint, error) {
 				c.Close()
 				return nil, fmt.Errorf("%s and %s both have a tensor %q", other, name, t.Name)
 			}
-			where[t.Name], c.tensors[t.Name] = name, located{f, t}
+			where[t.Name], c.tensors[t.Name] = name, located{f, name, t}
 		}
 	}
 	if index == nil {
@@ -126,7 +127,7 @@ func Load(c *Config, ckpt *Checkpoint, o Options) (*Loaded, error) {
 		}
 	}
 	if len(missing) > 0 {
-		return nil, fmt.Errorf("the files lack tensors of a model of type %q with %s: %s", c.Type, c.said("Layers"), listed(missing))
+		return nil, fmt.Errorf("the files lack tensors of a model of type %q with %s: %s. %s", c.Type, c.said("Layers"), listed(missing), onePair)
 	}
 	out := &Loaded{Model: l.model}
 	if out.Left, err = l.rest(); err != nil {
@@ -144,6 +145,9 @@ func Load(c *Config, ckpt *Checkpoint, o Options) (*Loaded, error) {
 	}
 	return out, l.model.Check()
 }
+
+// onePair is what to do where config.json and tensors contradict each other.
+const onePair = "Is config.json that of another model, or a file of tensors missing? Take all files of one directory"
 
 // loader moves tensors into a model.
 type loader struct {
@@ -193,7 +197,7 @@ func (l *loader) take(n name, tensor string) error {
 	}
 	t := l.ckpt.tensors[tensor].t
 	if !slices.Equal(t.Shape, lies) {
-		return fmt.Errorf("the tensor %q has shape %v, and config.json makes it %v (%s)", tensor, t.Shape, lies, l.c.said(n.fields...))
+		return fmt.Errorf("the tensor %q in %s has shape %v, and config.json makes it %v (%s). %s", tensor, l.ckpt.tensors[tensor].name, t.Shape, lies, l.c.said(n.fields...), onePair)
 	}
 	v, err := l.floats(tensor)
 	if err != nil {
@@ -218,10 +222,10 @@ func (l *loader) floats(tensor string) ([]float32, error) {
 	at := l.ckpt.tensors[tensor]
 	dtype := graph.DType(at.t.DType)
 	if dtype != graph.F32 && dtype != graph.F16 && dtype != graph.BF16 {
-		return nil, fmt.Errorf("the tensor %q is of type %s; parameters are F32, F16 or BF16", tensor, at.t.DType)
+		return nil, fmt.Errorf("the tensor %q in %s is of type %s; parameters are F32, F16 or BF16. Convert the checkpoint to one of them", tensor, at.name, at.t.DType)
 	}
-	b, err := io.ReadAll(at.file.Section(tensor))
-	if err != nil {
+	b := make([]byte, at.file.Section(tensor).Size())
+	if _, err := io.ReadFull(at.file.Section(tensor), b); err != nil {
 		return nil, fmt.Errorf("the tensor %q: %w", tensor, err)
 	}
 	t := &bundle.Tensor{DType: dtype, Shape: at.t.Shape, Data: b}
@@ -277,7 +281,7 @@ func (l *loader) rest() (left []string, err error) {
 	slices.Sort(left)
 	var errs []error
 	if len(beyond) > 0 {
-		errs = append(errs, fmt.Errorf("config.json says %s, and the files have tensors of more: %s", l.c.said("Layers"), listed(beyond)))
+		errs = append(errs, fmt.Errorf("config.json says %s, and the files have tensors of more: %s. %s", l.c.said("Layers"), listed(beyond), onePair))
 	}
 	if len(unknown) > 0 {
 		errs = append(errs, fmt.Errorf("the files have tensors that a model of type %q does not: %s", l.c.Type, listed(unknown)))
@@ -338,9 +342,9 @@ func (l *loader) sameAs(tensor, param string) error {
 	return nil
 }
 
-// listed names some things, the first twenty of many.
+// listed names some things, the first eight of many.
 func listed(names []string) string {
-	const most = 20
+	const most = 8
 	if len(names) > most {
 		return strings.Join(names[:most], ", ") + fmt.Sprintf(" and %d more", len(names)-most)
 	}

@@ -1,13 +1,18 @@
 package pretrained
 
 import (
+	"bytes"
 	"encoding/json"
 	"math"
 	"os"
+	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
 	"mbuild.dev/mbuild/executor/mlx"
+	"mbuild.dev/mbuild/stdlib/artifact/bundle"
+	"mbuild.dev/mbuild/stdlib/artifact/safetensors"
 	"mbuild.dev/mbuild/stdlib/compress"
 	"mbuild.dev/mbuild/stdlib/graph"
 	lower "mbuild.dev/mbuild/stdlib/graph/mlx"
@@ -59,6 +64,7 @@ func TestRefereeMiniLM(t *testing.T) {
 	if len(l.Left)+len(l.New) > 0 || l.Model.Info.Parameters != 22713216 {
 		t.Errorf("left %v, new %v, %d parameters", l.Left, l.New, l.Model.Info.Parameters)
 	}
+	sameTensors(t, l.Model, filepath.Join(dir, "model.safetensors"))
 	mask := make([]float32, words)
 	for i := range mask {
 		mask[i] = 1
@@ -126,6 +132,33 @@ func TestRefereeMiniLM(t *testing.T) {
 		cosine, share := dot/math.Sqrt(norm)/want.Norm, float64(q.Count().Bytes)/float64(whole)
 		if t.Logf("%s: cosine %.5f, %.3f of the bytes", scheme, cosine, share); cosine < 0.98 || share > 0.27 {
 			t.Errorf("%s: cosine %g, %g of the bytes", scheme, cosine, share)
+		}
+	}
+}
+
+// sameTensors saves a model as transformers has it, and wants each tensor of a file but position_ids, to the byte, and no other.
+func sameTensors(t *testing.T, m *bundle.Model, path string) {
+	t.Helper()
+	saved, err := Save(m, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ts, _, err := safetensors.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]safetensors.Tensor{}
+	for _, x := range ts {
+		if x.Name != "embeddings.position_ids" {
+			want[x.Name] = x
+		}
+	}
+	if len(saved.Tensors) != len(want) || len(want) < 100 {
+		t.Errorf("%d tensors are saved, of %d", len(saved.Tensors), len(want))
+	}
+	for _, x := range saved.Tensors {
+		if w := want[x.Name]; w.DType != x.DType || !slices.Equal(w.Shape, x.Shape) || !bytes.Equal(w.Data, x.Data) {
+			t.Errorf("%s is not as it was", x.Name)
 		}
 	}
 }

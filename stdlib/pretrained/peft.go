@@ -52,7 +52,10 @@ func modulesOf(g *graph.Graph) (*saver, *modules, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	s := &saver{m: &bundle.Model{Graph: g, Info: info}, c: &Config{}}
+	s := &saver{m: &bundle.Model{Graph: g, Info: info}, c: &Config{}, pad: -1}
+	if err := s.masked(); err != nil {
+		return nil, nil, err
+	}
 	if err := s.recognise(); err != nil {
 		return nil, nil, err
 	}

@@ -257,9 +257,9 @@ func TestConfigErrors(t *testing.T) {
 		want   string
 	}{
 		{"bert", map[string]any{"model_type": "llama"}, `config.json: model_type is "llama"; mbuild reads "bert", "camembert", "distilbert", "gpt2", "roberta" and "xlm-roberta"`},
-		{"bert", map[string]any{"vocab_size": 41}, `the tensor "embeddings.word_embeddings.weight" has shape [40 16], and config.json makes it [41 16] (vocab_size = 41, hidden_size = 16)`},
-		{"bert", map[string]any{"hidden_size": 8}, `the tensor "embeddings.word_embeddings.weight" has shape [40 16], and config.json makes it [40 8] (vocab_size = 40, hidden_size = 8)`},
-		{"bert", map[string]any{"intermediate_size": 25}, `the tensor "encoder.layer.0.intermediate.dense.weight" has shape [24 16], and config.json makes it [25 16] (hidden_size = 16, intermediate_size = 25)`},
+		{"bert", map[string]any{"vocab_size": 41}, `the tensor "embeddings.word_embeddings.weight" in model.safetensors has shape [40 16], and config.json makes it [41 16] (vocab_size = 41, hidden_size = 16)`},
+		{"bert", map[string]any{"hidden_size": 8}, `the tensor "embeddings.word_embeddings.weight" in model.safetensors has shape [40 16], and config.json makes it [40 8] (vocab_size = 40, hidden_size = 8)`},
+		{"bert", map[string]any{"intermediate_size": 25}, `the tensor "encoder.layer.0.intermediate.dense.weight" in model.safetensors has shape [24 16], and config.json makes it [25 16] (hidden_size = 16, intermediate_size = 25)`},
 		{"bert", map[string]any{"num_hidden_layers": 1}, `config.json says num_hidden_layers = 1, and the files have tensors of more: encoder.layer.1.attention.output.LayerNorm.bias, `},
 		{"bert", map[string]any{"num_hidden_layers": 3}, `the files lack tensors of a model of type "bert" with num_hidden_layers = 3: encoder.layer.2.attention.self.query.weight, `},
 		{"bert", map[string]any{"num_hidden_layers": "two"}, `config.json: num_hidden_layers is a string, where float64 is expected`},
@@ -270,7 +270,7 @@ func TestConfigErrors(t *testing.T) {
 		{"bert", map[string]any{"position_embedding_type": "relative_key"}, `config.json: position_embedding_type is relative_key, which mbuild does not compute; it reads models with absolute`},
 		{"bert", map[string]any{"is_decoder": true}, `config.json: is_decoder is true, which mbuild does not compute`},
 		{"bert", map[string]any{"architectures": []string{"BertForQuestionAnswering"}}, `config.json: the architecture is "BertForQuestionAnswering"; of type "bert" mbuild knows "BertModel", "BertForSequenceClassification", `},
-		{"bert_classification", map[string]any{"id2label": map[string]string{"0": "a", "1": "b"}}, `the tensor "classifier.weight" has shape [3 16], and config.json makes it [2 16] (2 labels, hidden_size = 16)`},
+		{"bert_classification", map[string]any{"id2label": map[string]string{"0": "a", "1": "b"}}, `the tensor "classifier.weight" in model.safetensors has shape [3 16], and config.json makes it [2 16] (2 labels, hidden_size = 16)`},
 		{"bert_classification", map[string]any{"model_type": "distilbert", "dim": 16, "n_layers": 2, "n_heads": 2, "hidden_dim": 24, "architectures": []string{"DistilBertModel"}}, `the files lack tensors of a model of type "distilbert" with n_layers = 2: embeddings.word_embeddings.weight`},
 		{"gpt2_untied", map[string]any{"tie_word_embeddings": true}, `config.json says that the output has the weight of the token embedding (tie_word_embeddings), and the tensor "lm_head.weight" is another`},
 		{"gpt2_language_model", map[string]any{"tie_word_embeddings": false}, `the files lack tensors of a model of type "gpt2" with n_layer = 2: lm_head.weight`},
@@ -337,7 +337,7 @@ func TestTensorErrors(t *testing.T) {
 			i := at("pooler.dense.bias")
 			all[i].DType, all[i].Data = "I64", make([]byte, 16*8)
 			return map[string][]safetensors.Tensor{"a": all}
-		}, "", `the tensor "pooler.dense.bias" is of type I64; parameters are F32, F16 or BF16`},
+		}, "", `the tensor "pooler.dense.bias" in a is of type I64; parameters are F32, F16 or BF16`},
 		{func(all []safetensors.Tensor) map[string][]safetensors.Tensor {
 			return map[string][]safetensors.Tensor{"a": all}
 		}, `{"weight_map": {"x": "b", "pooler.dense.bias": "a"}}`, "the index of the shards is not what they have: x should be in b, which is not among the files, embeddings.LayerNorm.bias is not in the index, "},
@@ -452,6 +452,44 @@ func FuzzIndex(f *testing.F) {
 		err := checkIndex(b, map[string]string{"x": "/x"}, map[string]string{"a": "x"})
 		if err == nil && (json.Unmarshal(b, &index) != nil || len(index.WeightMap) != 1 || index.WeightMap["a"] != "x") {
 			t.Errorf("%q is taken", b)
+		}
+	})
+}
+
+// FuzzLoad: no pair of config.json and tensors breaks the loader; what it takes is a sound model.
+func FuzzLoad(f *testing.F) {
+	for _, dir := range []string{"bert_classification", "gpt2", "distilbert"} {
+		config, err := os.ReadFile("testdata/" + dir + "/config.json")
+		if err != nil {
+			f.Fatal(err)
+		}
+		weights, err := os.ReadFile("testdata/" + dir + "/model.safetensors")
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(config, weights, uint8(0))
+		f.Add(config, weights, uint8(1))
+	}
+	heads := []*Head{nil, {Kind: "classification", Outputs: 2}, {Kind: "embedding"}}
+	f.Fuzz(func(t *testing.T, config, weights []byte, head uint8) {
+		c, err := ReadConfig(config)
+		if err != nil {
+			return
+		}
+		path := filepath.Join(t.TempDir(), "a")
+		if err := os.WriteFile(path, weights, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		ckpt, err := Open(map[string]string{"a": path}, nil)
+		if err != nil {
+			return
+		}
+		defer ckpt.Close()
+		l, err := Load(c, ckpt, Options{Head: heads[int(head)%len(heads)], Length: min(8, c.Length())})
+		if err == nil {
+			if err := l.Model.Check(); err != nil {
+				t.Error(err)
+			}
 		}
 	})
 }

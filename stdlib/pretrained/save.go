@@ -11,22 +11,32 @@ import (
 	"mbuild.dev/mbuild/stdlib/artifact/bundle"
 	"mbuild.dev/mbuild/stdlib/artifact/safetensors"
 	"mbuild.dev/mbuild/stdlib/graph"
+	"mbuild.dev/mbuild/stdlib/learn"
+	"mbuild.dev/mbuild/stdlib/token"
 )
 
 // Saved is a model as transformers has it.
 type Saved struct {
 	Config  []byte // config.json
+	Types   bool   // the model tells types of tokens apart; one that does not may take them for something else
 	Tensors []safetensors.Tensor
 }
 
 // Save makes config.json and tensors of a model: of any whose layers are those of a family, a checkpoint that was trained on, or
 // std/bert from scratch. labels name the outputs of a classifier; nil for LABEL_0, LABEL_1 and so on. What transformers does not have, a
-// quantised layer, another pooling, a layer in between, is an error that names it.
-func Save(m *bundle.Model, labels []string) (*Saved, error) {
+// quantised layer, another pooling, a layer in between, is an error that names it. The tokenizer, nil for none, is the one that goes
+// with the model: its vocabulary must not be larger, and config.json gets the ids of its special tokens.
+//
+// A graph that takes its mask from the token ids (a padding_mask, as std/transformer_decoder has it) is one that is given the mask: a
+// tokenizer of transformers makes it of the same padding.
+func Save(m *bundle.Model, labels []string, tokenizer *token.Tokenizer) (*Saved, error) {
 	if err := m.Check(); err != nil {
 		return nil, err
 	}
-	s := &saver{m: m, c: &Config{}}
+	s := &saver{m: m, c: &Config{}, tokenizer: tokenizer, pad: -1}
+	if err := s.masked(); err != nil {
+		return nil, err
+	}
 	if err := s.recognise(); err != nil {
 		return nil, err
 	}
@@ -38,6 +48,10 @@ func Save(m *bundle.Model, labels []string) (*Saved, error) {
 	if out.Tensors, err = s.tensors(b, h); err != nil {
 		return nil, err
 	}
+	if err := s.vocabulary(); err != nil {
+		return nil, err
+	}
+	out.Types = s.c.Types > 1
 	out.Config, err = s.config(h, labels)
 	return out, err
 }
@@ -47,6 +61,36 @@ type saver struct {
 	m     *bundle.Model
 	c     *Config
 	store graph.DType // of all layers
+	pad   int         // the id that the graph says is padding; below 0 where it says none
+
+	tokenizer *token.Tokenizer
+}
+
+// masked puts an input in the place of a mask that is made of the token ids.
+func (s *saver) masked() error {
+	g := s.m.Graph
+	if len(g.Inputs) != 1 || g.Inputs[0].Name != idsInput {
+		return nil
+	}
+	at := slices.IndexFunc(g.Layers, func(l graph.Layer) bool { return l.Op == "padding_mask" })
+	if at < 0 {
+		return nil
+	}
+	g = g.Clone()
+	name := g.Layers[at].Name
+	s.pad = g.Layers[at].Int("pad")
+	g.Layers = slices.Delete(g.Layers, at, at+1)
+	g.Inputs = append(g.Inputs, embeds(maskInput, g.Inputs[0].Shape[0]))
+	for i := range g.Layers {
+		for k, in := range g.Layers[i].Inputs {
+			if in == name {
+				g.Layers[i].Inputs[k] = maskInput
+			}
+		}
+	}
+	info, err := graph.Infer(g)
+	s.m = &bundle.Model{Graph: g, Info: info, Params: s.m.Params}
+	return err
 }
 
 func (s *saver) layer(name string) *graph.Layer { return s.m.Graph.Layer(name) }
@@ -101,6 +145,9 @@ func (s *saver) recognise() error {
 	}
 	if c.Pad = c.family.pad; c.Offset > 0 {
 		c.Pad = c.Offset - 1
+	}
+	if s.pad >= 0 {
+		c.Pad = s.pad
 	}
 	c.Tied = s.layer("predictions") == nil || s.layer("predictions").Op == "tied_dense"
 	if l := s.layer("classifier"); l != nil {
@@ -186,7 +233,7 @@ func inputNames(g *graph.Graph) string {
 
 // plainGraph are the layers of a graph without dropout of any kind, with defaults left out.
 func plainGraph(g *graph.Graph) []graph.Layer {
-	defaults := map[string]any{"activation": "linear", "use_bias": true, "causal": false, "rotary": false, "rotary_base": int64(10000), "offset": int64(0)}
+	defaults := map[string]any{"activation": "linear", "use_bias": true, "causal": false, "rotary": false, "rotary_base": int64(10000), "offset": int64(0), "epsilon": 1e-5}
 	through := map[string]string{} // dropout layers, to what they pass on
 	var out []graph.Layer
 	for _, l := range g.Layers {
@@ -276,6 +323,46 @@ func joined(parts [3]*bundle.Tensor) *bundle.Tensor {
 	return out
 }
 
+func misfit(format string, args ...any) error {
+	return &learn.Misfit{Attr: "tokenizer", Text: fmt.Sprintf(format, args...)}
+}
+
+// vocabulary holds the tokenizer against the model. What does not fit is a *learn.Misfit.
+func (s *saver) vocabulary() error {
+	if s.tokenizer == nil {
+		return nil
+	}
+	if n := s.tokenizer.VocabSize(); n > s.c.Vocabulary {
+		return misfit("the tokenizer has %d tokens, and the model's embedding %d rows. Take the tokenizer that belongs to the model", n, s.c.Vocabulary)
+	}
+	pad, ok := s.tokenizer.Role("pad_token")
+	if ok && (s.pad >= 0 || s.c.Offset > 0) && int(pad) != s.c.Pad {
+		return misfit("the tokenizer pads with %d, and the model takes %d for padding. Take the tokenizer that belongs to the model", pad, s.c.Pad)
+	}
+	if ok {
+		s.c.Pad = int(pad)
+	}
+	return nil
+}
+
+// specials are the ids of special tokens in config.json. Where nothing is known of a decoder's it is said that there are none: what
+// transformers would take by itself is beyond a small vocabulary.
+func (s *saver) specials() map[string]any {
+	v := map[string]any{}
+	for _, role := range []string{"bos", "eos"} {
+		if s.tokenizer != nil {
+			if id, ok := s.tokenizer.Role(role + "_token"); ok {
+				v[role+"_token_id"] = id
+				continue
+			}
+		}
+		if s.c.family.decoder {
+			v[role+"_token_id"] = nil
+		}
+	}
+	return v
+}
+
 // config is config.json, keys sorted.
 func (s *saver) config(h head, labels []string) ([]byte, error) {
 	c, f := s.c, s.c.family
@@ -296,6 +383,7 @@ func (s *saver) config(h head, labels []string) ([]byte, error) {
 			v[key] = value
 		}
 	}
+	maps.Copy(v, s.specials())
 	if f.keys["Epsilon"] == "" && c.Epsilon != f.epsilon {
 		return nil, fmt.Errorf("the norms have epsilon %g, and models of type %q have %g", c.Epsilon, c.Type, f.epsilon)
 	}

@@ -41,7 +41,7 @@ func TestRoundTrip(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			saved, err := Save(m, nil)
+			saved, err := Save(m, nil, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -79,7 +79,7 @@ func TestRoundTrip(t *testing.T) {
 			if again.Labels = c.Labels; !equalConfig(again, c) {
 				t.Errorf("config.json was %+v and is %+v", c, again)
 			}
-			once, err := Save(m, nil)
+			once, err := Save(m, nil, nil)
 			if err != nil || !bytes.Equal(once.Config, saved.Config) {
 				t.Errorf("another time config.json is another, %v", err)
 			}
@@ -119,7 +119,7 @@ func TestSavedHeads(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		saved, err := Save(l.Model, c.labels)
+		saved, err := Save(l.Model, c.labels, nil)
 		if err != nil {
 			if !strings.Contains(err.Error(), c.want) {
 				t.Errorf("%s, %+v: %v", c.dir, c.head, err)
@@ -151,14 +151,14 @@ func TestSavedHeads(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Save(q, nil); err == nil || !strings.Contains(err.Error(), `the layer "layer0_query" is quantized, which such files do not hold`) {
+	if _, err := Save(q, nil, nil); err == nil || !strings.Contains(err.Error(), `the layer "layer0_query" is quantized, which such files do not hold`) {
 		t.Error(err)
 	}
 	narrow, _, err := compress.PruneChannels(l.Model, 0.5, "l2", []string{"pooler"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if saved, err := Save(narrow, nil); err != nil || !strings.Contains(string(saved.Config), `"intermediate_size": 12`) {
+	if saved, err := Save(narrow, nil, nil); err != nil || !strings.Contains(string(saved.Config), `"intermediate_size": 12`) {
 		t.Errorf("a narrower model: %v", err)
 	}
 }

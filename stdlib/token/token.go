@@ -45,6 +45,9 @@ type Tokenizer struct {
 	Roles map[string]string
 	// MaxLength is the longest input that the model of the tokenizer was made for, 0 when nothing says.
 	MaxLength int
+	// Untyped says that the model of the tokenizer takes no types of tokens, whatever pairs look like: transformers is then told not to
+	// make any, which GPT-2 would add to its embeddings.
+	Untyped bool
 
 	config  config
 	model   model

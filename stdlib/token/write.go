@@ -60,7 +60,7 @@ func (t *Tokenizer) Files() map[string][]byte {
 	if t.MaxLength > 0 {
 		config.field("model_max_length", t.MaxLength)
 	}
-	if t.typed() {
+	if t.typed() && !t.Untyped {
 		config.field("model_input_names", []string{"input_ids", "token_type_ids", "attention_mask"})
 	}
 	config.field("clean_up_tokenization_spaces", false)

@@ -35,6 +35,8 @@ type Model struct {
 	Graph  *graph.Graph
 	Info   *graph.Info       // what graph.Infer says of Graph
 	Params map[string]Params // by layer; none for a layer without parameters
+
+	mapped map[string]func() // by layer, of a model that Map made: what gives its memory back
 }
 
 // Params is the parameters of a layer by name.
@@ -141,12 +143,49 @@ func check(want []graph.Param, have Params) error {
 
 // Read reads a bundle and checks that the weights are those its graph asks for. A file for what is no layer is an error, as is
 // anything else in the directory of layers: a bundle has one form.
-func Read(dir string) (*Model, error) {
+func Read(dir string) (*Model, error) { return read(dir, (*Model).read) }
+
+// Map is Read for who only looks at the weights, once: they are mapped into memory, and what is not looked at is not read. They may
+// not be written, and are gone after Release or Close.
+func Map(dir string) (*Model, error) { return read(dir, (*Model).mapLayer) }
+
+// Release gives back the memory of a layer's parameters, and the parameters are gone, where the model was made by Map. Of any other
+// model they stay.
+func (m *Model) Release(layer string) {
+	if f := m.mapped[layer]; f != nil {
+		delete(m.Params, layer)
+		delete(m.mapped, layer)
+		f()
+	}
+}
+
+// Close releases all layers.
+func (m *Model) Close() {
+	for layer := range m.mapped {
+		m.Release(layer)
+	}
+}
+
+func (m *Model) read(layer, path string) (err error) {
+	m.Params[layer], err = ReadParams(path)
+	return err
+}
+
+func (m *Model) mapLayer(layer, path string) error {
+	ts, _, release, err := safetensors.Map(path)
+	if err != nil {
+		return err
+	}
+	m.Params[layer], m.mapped[layer] = paramsOf(ts), release
+	return nil
+}
+
+func read(dir string, layer func(m *Model, layer, path string) error) (*Model, error) {
 	b, err := os.ReadFile(filepath.Join(dir, graphFile))
 	if err != nil {
 		return nil, err
 	}
-	m := &Model{Params: map[string]Params{}}
+	m := &Model{Params: map[string]Params{}, mapped: map[string]func(){}}
 	if m.Graph, m.Info, err = graph.Decode(b); err != nil {
 		return nil, err
 	}
@@ -157,13 +196,16 @@ func Read(dir string) (*Model, error) {
 	for _, f := range files {
 		name, ok := strings.CutSuffix(f.Name(), suffix)
 		if !ok || m.Info.Layers[name] == nil {
+			m.Close()
 			return nil, fmt.Errorf("model bundle: %s/%s belongs to no layer", layersDir, f.Name())
 		}
-		if m.Params[name], err = ReadParams(filepath.Join(dir, layersDir, f.Name())); err != nil {
+		if err := layer(m, name, filepath.Join(dir, layersDir, f.Name())); err != nil {
+			m.Close()
 			return nil, fmt.Errorf("layer %q: %w", name, err)
 		}
 	}
 	if err := m.Check(); err != nil {
+		m.Close()
 		return nil, err
 	}
 	return m, nil
@@ -175,9 +217,13 @@ func ReadParams(path string) (Params, error) {
 	if err != nil {
 		return nil, err
 	}
+	return paramsOf(ts), nil
+}
+
+func paramsOf(ts []safetensors.Tensor) Params {
 	ps := Params{}
 	for _, t := range ts {
 		ps[t.Name] = &Tensor{DType: graph.DType(t.DType), Shape: t.Shape, Data: t.Data}
 	}
-	return ps, nil
+	return ps
 }

@@ -184,3 +184,35 @@ func TestFloat32s(t *testing.T) {
 		t.Error("a float32 tensor does not share its values")
 	}
 }
+
+// TestMap: a bundle that is mapped is the one that is read, until its layers are released; a model from elsewhere keeps them.
+func TestMap(t *testing.T) {
+	dir := t.TempDir()
+	m := model(t)
+	if err := Write(dir, m); err != nil {
+		t.Fatal(err)
+	}
+	got, err := Map(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a, b := got.Count(), m.Count(); a != b || !bytes.Equal(got.Params["a"]["weight"].Data, m.Params["a"]["weight"].Data) {
+		t.Errorf("%+v, want %+v", a, b)
+	}
+	got.Release("a")
+	got.Release("a")
+	m.Release("a")
+	if got.Params["a"] != nil || got.Params["b"] == nil || m.Params["a"] == nil {
+		t.Errorf("left are %v and %v", got.Params, m.Params)
+	}
+	got.Close()
+	if len(got.Params) != 0 {
+		t.Errorf("left are %v", got.Params)
+	}
+	if err := os.WriteFile(filepath.Join(dir, layersDir, "b"+suffix), []byte("no"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Map(dir); err == nil || !strings.Contains(err.Error(), `layer "b": not a safetensors file`) {
+		t.Error(err)
+	}
+}

@@ -22,11 +22,11 @@ func Float32(shape []int, v []float32) *Tensor {
 
 // Float32s returns the values as float32: a view for F32, converted for F16 and BF16, the plain numbers for I8.
 func (t *Tensor) Float32s() []float32 {
-	n := graph.Size(t.Shape)
-	out := make([]float32, n)
-	switch t.DType {
-	case graph.F32:
+	if t.DType == graph.F32 {
 		return safetensors.View[float32](t.Data)
+	}
+	out := make([]float32, graph.Size(t.Shape))
+	switch t.DType {
 	case graph.BF16:
 		for i := range out {
 			out[i] = math.Float32frombits(uint32(binary.LittleEndian.Uint16(t.Data[2*i:])) << 16)

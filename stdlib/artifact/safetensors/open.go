@@ -38,11 +38,11 @@ func open(f *os.File) (*File, error) {
 	}
 	var length [8]byte
 	if _, err := io.ReadFull(f, length[:]); err != nil {
-		return nil, fmt.Errorf("not a safetensors file: %d bytes", info.Size())
+		return nil, fmt.Errorf("not a safetensors file: it has %d bytes, and the length of the header alone takes 8. Fetch it again", info.Size())
 	}
 	n := binary.LittleEndian.Uint64(length[:])
 	if n > maxHeader || n > uint64(info.Size()-8) {
-		return nil, fmt.Errorf("not a safetensors file: a header of %d bytes in a file of %d", n, info.Size())
+		return nil, badHeader(n, info.Size())
 	}
 	raw := make([]byte, n)
 	if _, err := io.ReadFull(f, raw); err != nil {

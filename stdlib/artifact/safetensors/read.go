@@ -6,9 +6,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"sort"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -24,11 +26,11 @@ func ReadFile(path string) ([]Tensor, map[string]string, error) {
 // Decode reads a file. The tensors share its bytes and are sorted by name. The metadata is nil when there is none.
 func Decode(b []byte) ([]Tensor, map[string]string, error) {
 	if len(b) < 8 {
-		return nil, nil, fmt.Errorf("not a safetensors file: %d bytes", len(b))
+		return nil, nil, fmt.Errorf("not a safetensors file: it has %d bytes, and the length of the header alone takes 8. Fetch it again", len(b))
 	}
 	n := binary.LittleEndian.Uint64(b)
 	if n > maxHeader || n > uint64(len(b)-8) {
-		return nil, nil, fmt.Errorf("not a safetensors file: a header of %d bytes in a file of %d", n, len(b))
+		return nil, nil, fmt.Errorf("%w", badHeader(n, int64(len(b))))
 	}
 	h, err := parse(b[8 : 8+n])
 	if err != nil {
@@ -40,6 +42,17 @@ func Decode(b []byte) ([]Tensor, map[string]string, error) {
 	sort.Slice(h.tensors, func(i, j int) bool { return h.tensors[i].Name < h.tensors[j].Name })
 	return h.tensors, h.metadata, nil
 }
+
+// again is what to do about a file that is not whole.
+const again = "The file is damaged or cut off: fetch it again"
+
+// badHeader is the error of a length of the header that cannot be.
+func badHeader(n uint64, size int64) error {
+	return fmt.Errorf("not a safetensors file, or one that is cut off: a header of %d bytes in a file of %d, and headers have at most %d. Fetch it again", n, size, maxHeader)
+}
+
+// types are the names of the types, sorted.
+func types() []string { return slices.Sorted(maps.Keys(sizes)) }
 
 // head is a header that was read; spans are those of tensors, in the same order.
 type head struct {
@@ -98,7 +111,7 @@ func parseTensor(dec *json.Decoder) (Tensor, span, error) {
 	case dtype == nil || shape == nil || len(offsets) != 2:
 		return Tensor{}, span{}, errors.New("needs dtype, shape and two data_offsets")
 	case sizes[*dtype] == 0:
-		return Tensor{}, span{}, fmt.Errorf("unknown type %q", *dtype)
+		return Tensor{}, span{}, fmt.Errorf("unknown type %q; there are %s", *dtype, strings.Join(types(), ", "))
 	}
 	t := Tensor{DType: *dtype, Shape: make([]int, len(shape))}
 	for i, d := range shape {
@@ -157,7 +170,7 @@ func (h *head) cover(size int64) error {
 	for i := range h.tensors {
 		t, s := &h.tensors[i], h.spans[i]
 		if s.from < 0 || s.to < s.from || s.to > size || t.size() != s.to-s.from {
-			return fmt.Errorf("tensor %q: %s%v does not lie at bytes %d to %d of %d", t.Name, t.DType, t.Shape, s.from, s.to, size)
+			return fmt.Errorf("tensor %q: %s%v does not lie at bytes %d to %d of %d. %s", t.Name, t.DType, t.Shape, s.from, s.to, size, again)
 		}
 	}
 	spans := slices.Clone(h.spans)
@@ -168,12 +181,12 @@ func (h *head) cover(size int64) error {
 	var at int64
 	for _, s := range spans {
 		if s.from != at {
-			return fmt.Errorf("safetensors data has a gap or overlap at byte %d", at)
+			return fmt.Errorf("safetensors data has a gap or overlap at byte %d. %s", at, again)
 		}
 		at = s.to
 	}
 	if at != size {
-		return fmt.Errorf("safetensors data has %d bytes that belong to no tensor", size-at)
+		return fmt.Errorf("safetensors data has %d bytes that belong to no tensor. %s", size-at, again)
 	}
 	return nil
 }

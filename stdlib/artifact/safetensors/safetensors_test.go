@@ -100,8 +100,8 @@ func TestDecodeErrors(t *testing.T) {
 		b    []byte
 		want string
 	}{
-		{nil, "0 bytes"},
-		{[]byte("1234567"), "7 bytes"},
+		{nil, "it has 0 bytes"},
+		{[]byte("1234567"), "it has 7 bytes"},
 		{file("{}")[:9], "a header of 2 bytes in a file of 9"},
 		{binary.LittleEndian.AppendUint64(nil, math.MaxUint64), "a header of 18446744073709551615 bytes"},
 		{append(binary.LittleEndian.AppendUint64(nil, maxHeader+1), make([]byte, 100)...), "a header of 100000001 bytes"},
@@ -324,4 +324,31 @@ func FuzzOpen(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestMap: a file that is mapped has what one that is read has, and nothing of a damaged one.
+func TestMap(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "a")
+	want := []Tensor{{Name: "a", DType: "F32", Shape: []int{2}, Data: []byte("12345678")}, {Name: "b", DType: "U8", Shape: []int{0}, Data: []byte{}}}
+	if err := WriteFile(path, want, map[string]string{"k": "v"}); err != nil {
+		t.Fatal(err)
+	}
+	got, meta, release, err := Map(path)
+	if err != nil || len(got) != 2 || string(got[0].Data) != "12345678" || meta["k"] != "v" {
+		t.Fatalf("%+v, %v, %v", got, meta, err)
+	}
+	release()
+	for _, bad := range []string{"", "1234567", "\x02\x00\x00\x00\x00\x00\x00\x00{"} {
+		if err := os.WriteFile(path, []byte(bad), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		_, _, wantErr := ReadFile(path)
+		if _, _, _, err := Map(path); err == nil || wantErr == nil || err.Error() != wantErr.Error() {
+			t.Errorf("%q: %v, want %v", bad, err, wantErr)
+		}
+	}
+	if _, _, _, err := Map(filepath.Join(dir, "no")); !errors.Is(err, os.ErrNotExist) {
+		t.Error(err)
+	}
 }

@@ -46,6 +46,7 @@ type reader struct {
 	docs     int
 	document string // "" until its first sentence
 	repaired int
+	first    string // line of the first tag that was repaired
 }
 
 // read makes a shard of a file.
@@ -71,7 +72,7 @@ func read(ctx context.Context, job *executor.Job) error {
 	}
 	r.lines.Warn(job.Log)
 	if r.repaired > 0 {
-		fmt.Fprintf(job.Log, "warning: %s: %d tags could not follow the one before them and were taken for the beginning of an entity, or its end, as conlleval does; is scheme right?\n", r.lines.Name(), r.repaired)
+		fmt.Fprintf(job.Log, "warning: %s: %d tags could not follow the one before them, the first on line %s, and were taken for the beginning of an entity, or its end, as conlleval does; is scheme right? repair = \"error\" refuses such files\n", r.lines.Name(), r.repaired, r.first)
 	}
 	if r.w.Rows() == 0 {
 		return shard.Fail("empty-file", "files", "No rows", "%s has no sentences.", r.lines.Name())
@@ -212,7 +213,9 @@ func (r *reader) convert() ([]string, error) {
 			}
 			return nil, shard.Fail("bad-tag", "repair", "Impossible tag", "%s: %s cannot stand here, after %s, in %s; it would have to be %s. Correct it, or set repair = \"conlleval\".", r.at[i], r.tags[i], before, r.Scheme, s)
 		}
-		r.repaired++
+		if r.repaired++; r.repaired == 1 {
+			_, r.first, _ = strings.Cut(r.at[i], r.lines.Name()+":")
+		}
 	}
 	return emit(entities, len(tags), r.Output), nil
 }

@@ -34,7 +34,8 @@ type reader struct {
 	names   []string
 	columns []*column // of names
 	skipped int
-	broken  int // texts that were no UTF-8
+	broken  int    // texts that were no UTF-8
+	first   string // of them
 }
 
 // read makes a shard of a file.
@@ -62,7 +63,7 @@ func read(ctx context.Context, job *executor.Job) error {
 		return err
 	}
 	if r.broken > 0 {
-		fmt.Fprintf(job.Log, "warning: %s: %d texts are not UTF-8; what is damaged in them became U+FFFD\n", r.file, r.broken)
+		fmt.Fprintf(job.Log, "warning: %s: %d texts are not UTF-8, the first in column %s; what is damaged in them became U+FFFD\n", r.file, r.broken, r.first)
 	}
 	if r.skipped > 0 {
 		fmt.Fprintf(job.Log, "warning: %s: %d rows with nulls are left out\n", r.file, r.skipped)
@@ -215,12 +216,12 @@ func (r *reader) fill(row *shard.Row, values []parquet.Value) error {
 				return err
 			}
 		case slices.Contains(r.Text, name) || name == r.Group:
-			row.Texts = append(row.Texts, r.clean(c.string(v)))
+			row.Texts = append(row.Texts, r.clean(name, row.Source, c.string(v)))
 		}
 		switch {
 		case name != r.Label:
 		case r.LabelKind == "class":
-			row.Class = r.clean(c.string(v))
+			row.Class = r.clean(name, row.Source, c.string(v))
 		default:
 			if err := r.NumberLabel(row, c.number(v), at()); err != nil {
 				return err
@@ -230,9 +231,13 @@ func (r *reader) fill(row *shard.Row, values []parquet.Value) error {
 	return nil
 }
 
-func (r *reader) clean(s string) string {
+// clean makes valid UTF-8 of a text, which is counted.
+func (r *reader) clean(column string, row int64, s string) string {
 	s, broken := shard.Clean(s)
 	if broken {
+		if r.broken == 0 {
+			r.first = fmt.Sprintf("%q, row %d", column, row)
+		}
 		r.broken++
 	}
 	return s

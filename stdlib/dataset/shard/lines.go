@@ -18,6 +18,7 @@ type Lines struct {
 	buf    []byte
 	number int // of the line last read, from 1
 	Broken int // lines with bytes that were no UTF-8
+	broken int // the first of them
 }
 
 // OpenLines opens an input that is lines of text, gzipped or not.
@@ -67,6 +68,9 @@ func (l *Lines) Next() ([]byte, error) {
 func (l *Lines) Text(b []byte) string {
 	s, broken := Clean(string(b))
 	if broken {
+		if l.Broken == 0 {
+			l.broken = l.number
+		}
 		l.Broken++
 	}
 	return s
@@ -75,6 +79,6 @@ func (l *Lines) Text(b []byte) string {
 // Warn says what was repaired.
 func (l *Lines) Warn(log io.Writer) {
 	if l.Broken > 0 {
-		fmt.Fprintf(log, "warning: %s: %d texts are not UTF-8; what is damaged in them became U+FFFD\n", l.r.Name, l.Broken)
+		fmt.Fprintf(log, "warning: %s: %d texts are not UTF-8, the first on line %d; what is damaged in them became U+FFFD. Save the file as UTF-8\n", l.r.Name, l.Broken, l.broken)
 	}
 }

@@ -74,12 +74,13 @@ func distance(t *testing.T, got, want []float32) float64 {
 }
 
 // TestIntegers: a dynamically quantised layer gives the bits of ONNX's operators, also where sums pass 2^24, the end of the
-// whole numbers in float32.
+// whole numbers in float32, and where each position of a sequence is a row.
 func TestIntegers(t *testing.T) {
-	for _, in := range []int{1, exactRows - 1, exactRows, exactRows + 1, 2*exactRows + 7, 3000} {
+	for _, shape := range [][]int{{1}, {exactRows - 1}, {exactRows}, {exactRows + 1}, {2*exactRows + 7}, {3000}, {2, exactRows}, {5, 2*exactRows + 7}, {3, exactRows + 1}} {
+		in := shape[len(shape)-1]
 		l := dense("l", 3)
 		l.Quant = graph.DynamicInt8
-		g := &graph.Graph{Inputs: []graph.Input{{Name: "x", Shape: []int{in}, DType: graph.F32, Scale: 1}}, Layers: []graph.Layer{l}}
+		g := &graph.Graph{Inputs: []graph.Input{{Name: "x", Shape: shape, DType: graph.F32, Scale: 1}}, Layers: []graph.Layer{l}}
 		s := fill(t, "integers", 4, g)
 		w := s.model.Params["l"]["weight"].Data
 		for i := range w {
@@ -103,7 +104,7 @@ func TestIntegers(t *testing.T) {
 			t.Fatal(err)
 		}
 		if !equal(got[0], want[0]) {
-			t.Errorf("%d inputs: %v, want %v", in, got[0], want[0])
+			t.Errorf("%v: %v, want %v", shape, got[0], want[0])
 		}
 	}
 }

@@ -237,10 +237,14 @@ func integerMatMul(x, w *Node) *Node {
 	if rows <= exactRows {
 		return MatMul(x, w)
 	}
+	whole := make([]SliceAxisSpec, x.Rank()-1)
+	for i := range whole {
+		whole[i] = AxisRange()
+	}
 	var sum *Node
 	for at := 0; at < rows; at += exactRows {
 		to := min(at+exactRows, rows)
-		part := ConvertDType(MatMul(Slice(x, AxisRange(), AxisRange(at, to)), Slice(w, AxisRange(at, to))), dtypes.Int32)
+		part := ConvertDType(MatMul(Slice(x, append(slices.Clone(whole), AxisRange(at, to))...), Slice(w, AxisRange(at, to))), dtypes.Int32)
 		if sum == nil {
 			sum = part
 		} else {

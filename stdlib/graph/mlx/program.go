@@ -25,7 +25,7 @@ type Program struct {
 // weight says which parameter an argument of the computation is.
 type weight struct{ layer, param string }
 
-// Load makes a program of a model, which is not used afterwards. Weights in 16 bits become float32; those in int8 stay.
+// Load makes a program of a model, which is not used afterwards: of one that bundle.Map made, each layer is released when the device has it. Weights in 16 bits become float32; those in int8 stay.
 func Load(s *mlx.Session, m *bundle.Model) (*Program, error) {
 	if err := m.Check(); err != nil {
 		return nil, err
@@ -40,6 +40,7 @@ func Load(s *mlx.Session, m *bundle.Model) (*Program, error) {
 			p.names = append(p.names, weight{layer, param})
 			p.params = append(p.params, t)
 		}
+		m.Release(layer)
 	}
 	return p, mlx.Try(func() (err error) {
 		if p.exec, err = NewExec(s.Backend, p.build); err == nil {

@@ -1,4 +1,4 @@
-// Package onnx lowers a model to an ONNX file: operator set 21, IR version 10, one graph with a batch dimension of any size,
+// Package onnx lowers a model to an ONNX file, and reads such files (import.go): operator set 21, IR version 10, one graph with a batch dimension of any size,
 // called "batch". Sequences may be shorter than in the graph, where all layers can do with that: their dimension is called "sequence".
 //
 // Every layer becomes operators that ONNX Runtime executes natively, and its result a value that bears the layer's name; so

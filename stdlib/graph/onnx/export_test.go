@@ -13,7 +13,7 @@ import (
 	"mbuild.dev/mbuild/stdlib/graph/reference"
 )
 
-func export(t *testing.T, m *bundle.Model) []byte {
+func export(t testing.TB, m *bundle.Model) []byte {
 	t.Helper()
 	b, err := Export(m, map[string]string{"z": "1", "a": "é"})
 	if err != nil {

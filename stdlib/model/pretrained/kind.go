@@ -181,6 +181,9 @@ func run(_ context.Context, job *executor.Job) error {
 		return err
 	}
 	l, err := load(&p, config, paths, index)
+	if errors.Is(err, pretrained.ErrLength) {
+		return &executor.Failure{Code: "misfit", Summary: "Longer than the model", Attr: "length", Detail: sentence(err)}
+	}
 	if err != nil {
 		return &executor.Failure{Code: "bad-model", Summary: "Model cannot be read", Attr: "files", Detail: sentence(err)}
 	}

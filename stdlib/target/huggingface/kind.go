@@ -3,6 +3,7 @@ package huggingface
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 
@@ -12,8 +13,10 @@ import (
 	"mbuild.dev/mbuild/planner"
 	"mbuild.dev/mbuild/stdlib/artifact/bundle"
 	"mbuild.dev/mbuild/stdlib/artifact/safetensors"
+	"mbuild.dev/mbuild/stdlib/learn"
 	"mbuild.dev/mbuild/stdlib/pretrained"
 	"mbuild.dev/mbuild/stdlib/target"
+	"mbuild.dev/mbuild/stdlib/token"
 )
 
 // mediaType is the media type of the directory.
@@ -34,7 +37,15 @@ func lowerBlock(l *planner.Lowering) hcl.Diagnostics {
 	if !ok || l.Diagnostics().HasErrors() {
 		return l.Diagnostics()
 	}
-	a := l.Emit("", planner.Action{Params: l.Params("from", "gates", "path"), Inputs: []planner.Input{in}, Gates: l.Gates("gates"),
+	inputs := []planner.Input{in}
+	if l.Attr("tokenizer") != nil {
+		t, ok := l.Input("tokenizer", "tokenizer")
+		if !ok {
+			return l.Diagnostics()
+		}
+		inputs = append(inputs, t)
+	}
+	a := l.Emit("", planner.Action{Params: l.Params("from", "tokenizer", "gates", "path"), Inputs: inputs, Gates: l.Gates("gates"),
 		Outputs: []planner.OutputDecl{{Name: "artifact", MediaType: mediaType, Directory: true}}})
 	l.Bind("artifact", a, "artifact")
 	l.Artifact(a, "artifact", p)
@@ -52,9 +63,24 @@ func run(_ context.Context, job *executor.Job) error {
 	if err != nil {
 		return err
 	}
-	s, err := pretrained.Save(m, p.Labels)
-	if err != nil {
+	var tokenizer *token.Tokenizer
+	if job.Has("tokenizer") {
+		if tokenizer, err = token.Open(job.In("tokenizer")); err != nil {
+			return err
+		}
+	}
+	s, err := pretrained.Save(m, p.Labels, tokenizer)
+	var misfit *learn.Misfit
+	if errors.As(err, &misfit) {
+		return &executor.Failure{Code: "misfit", Summary: "Tokenizer does not fit the model", Attr: misfit.Attr, Detail: misfit.Sentence()}
+	} else if err != nil {
 		return &executor.Failure{Code: "misfit", Summary: "Model cannot be exported", Attr: "from", Detail: err.Error() + "."}
+	}
+	if tokenizer != nil {
+		tokenizer.Untyped = !s.Types
+		if err := tokenizer.Write(job.Out("artifact")); err != nil {
+			return err
+		}
 	}
 	job.Metrics["bytes"] = float64(m.Count().Bytes)
 	if err := os.WriteFile(filepath.Join(job.Out("artifact"), "config.json"), s.Config, 0o644); err != nil {

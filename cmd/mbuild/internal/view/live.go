@@ -38,6 +38,7 @@ type blockState struct {
 	progress                    *executor.Progress
 	metrics                     map[string]float64
 	steps                       int
+	warnings                    int // printed
 }
 
 // Live begins to print an apply.
@@ -92,7 +93,28 @@ func (l *Live) Event(e executor.Event) {
 	case e.Log != nil && l.v.opts.Verbose:
 		l.clear()
 		fmt.Fprintf(l.v.out, "  %s | %s\n", e.Step.Addr, e.Log.Text)
+	case e.Log != nil && !l.v.opts.Quiet:
+		l.warning(b, e)
 	}
+}
+
+// maxWarnings bounds what is printed of the warnings of one block.
+const maxWarnings = 10
+
+// warning prints a line of an action's log that begins with "warning: ".
+func (l *Live) warning(b *blockState, e executor.Event) {
+	text, ok := strings.CutPrefix(e.Log.Text, "warning: ")
+	if !ok {
+		return
+	}
+	switch b.warnings++; {
+	case b.warnings > maxWarnings+1:
+		return
+	case b.warnings > maxWarnings:
+		text = "and more, which mbuild log show prints"
+	}
+	l.clear()
+	fmt.Fprintf(l.v.err, "%s %s  %s\n", l.v.paint(yellow, "warning"), e.Step.Block.Addr, text)
 }
 
 func (l *Live) finished(e executor.Event, b *blockState) {

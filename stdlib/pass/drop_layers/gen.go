@@ -1,0 +1,3 @@
+package droplayers
+
+//go:generate go run mbuild.dev/mbuild/lang/schema/gen/cmd -family pass -type drop_layers
