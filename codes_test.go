@@ -60,7 +60,7 @@ func TestCodes(t *testing.T) {
 var reasons = map[string]bool{"new": true, "attribute": true, "input": true, "kind_version": true, "toolchain": true, "lost": true, "forced": true, "interrupted": true, "gate": true, "output": true}
 
 // notCodes are arguments of functions that share a name with ours and take something else.
-var notCodes = map[string]bool{"apply": true, "loss": true, "path": true, "from": true, "features": true, "delimiter": true, "split": true, "template": true, "schedule": true, "select": true, "retries": true, "memory": true, "size": true, "resize": true, "alpha": true, "labels": true, "images": true, "label": true, "classes": true, "columns": true, "normalize": true, "pair": true, "second": true, "pack": true, "truncation": true, "lowercase": true, "files": true, "sha256": true, "keep": true, "adapter": true, "strategy": true, "stride": true}
+var notCodes = map[string]bool{"apply": true, "loss": true, "path": true, "from": true, "features": true, "delimiter": true, "split": true, "template": true, "schedule": true, "select": true, "retries": true, "memory": true, "size": true, "resize": true, "alpha": true, "labels": true, "images": true, "label": true, "classes": true, "columns": true, "normalize": true, "pair": true, "second": true, "pack": true, "truncation": true, "lowercase": true, "files": true, "sha256": true, "keep": true, "stride": true, "adapter": true, "strategy": true}
 
 func codeExprs(n ast.Node) []ast.Expr {
 	switch x := n.(type) {
