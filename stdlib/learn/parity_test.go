@@ -118,7 +118,7 @@ func alike(t *testing.T, what string, a, b map[string]bundle.Params, tolerance f
 func TestGroupedResume(t *testing.T) {
 	_, xla := mlxtest.Both(t)
 	g, info := mlp(t, 8, 16, 4)
-	d := blobs(8*(longEpoch+5)+3, 8, 4)
+	d := blobs(8*261+3, 8, 4)
 	c := Config{Loss: "cross_entropy", Batch: 8, Seed: 3, Shuffle: true, Optimizer: Optimizer{Type: "adam", LR: 0.01, Beta1: 0.9, Beta2: 0.99, Epsilon: 1e-8}}
 	epochs := func(s *State, n int, single bool) *State {
 		tr, err := NewTrainer(xla, g, info, c, d, s, nil)

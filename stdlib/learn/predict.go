@@ -27,7 +27,6 @@ func Predict(ctx context.Context, s *mlx.Session, m *bundle.Model, d *dataset.Da
 		return nil, err
 	}
 	dst := newPredictions(src, d, info.Shapes[m.Graph.Outputs[0]])
-	prog := &Program{graph: m.Graph}
 	p, err := lower.Load(s, m) // the last that is seen of the weights in memory
 	if err != nil {
 		return nil, err
@@ -38,8 +37,15 @@ func Predict(ctx context.Context, s *mlx.Session, m *bundle.Model, d *dataset.Da
 			return nil, err
 		}
 		lengths := src.lengths(d, rows)
-		y, err := p.Run(src.tensors(prog, d, rows, lengths))
+		a := &arguments{session: s}
+		if src.put(a, d, rows, lengths); a.err != nil {
+			return nil, a.err
+		}
+		y, err := p.Run(a.tensors)
 		if err != nil {
+			return nil, err
+		}
+		if err := release(a.tensors); err != nil {
 			return nil, err
 		}
 		dst.put(rows, y[0])

@@ -15,7 +15,7 @@ import (
 
 // Kind is pass.prune.
 var Kind = &executor.Kind{
-	Kind: planner.Kind{Family: "pass", Type: "prune", Version: 3, Schema: Schema, Determinism: planner.Bitwise, Outputs: pass.Outputs(), Lower: lowerBlock},
+	Kind: planner.Kind{Family: "pass", Type: "prune", Version: 4, Schema: Schema, Determinism: planner.Bitwise, Outputs: pass.Outputs(), Lower: lowerBlock},
 	Runs: runs(),
 }
 

@@ -5,7 +5,7 @@ package prune
 import "mbuild.dev/mbuild/lang/schema"
 
 // Schema is the table of pass.prune.
-var Schema = &schema.Kind{Family: "pass", Type: "prune", Version: 3, Doc: "Sets the smallest weights to zero, and optionally trains the rest on.", Struct: &schema.Type{Op: schema.Struct, Fields: []schema.Field{
+var Schema = &schema.Kind{Family: "pass", Type: "prune", Version: 4, Doc: "Sets the smallest weights to zero, and optionally trains the rest on.", Struct: &schema.Type{Op: schema.Struct, Fields: []schema.Field{
 	{Name: "from", Required: true, Type: &schema.Type{Op: schema.Ref, RefTypes: []string{"model"}}},
 	{Name: "sparsity", Required: true, Type: &schema.Type{Op: schema.Number, Doc: "Fraction of the weights to set to zero.", Min: &schema.Bound{Value: 0, Exclusive: false}, Max: &schema.Bound{Value: 1, Exclusive: true}}},
 	{Name: "scope", Default: "global", Type: &schema.Type{Op: schema.String, Doc: "Whether the fraction is of all layers together or of each.", Enum: []any{"global", "layer"}}},

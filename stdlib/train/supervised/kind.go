@@ -21,7 +21,7 @@ import (
 // Kind is train.supervised.
 var Kind = &executor.Kind{
 	Kind: planner.Kind{
-		Family: "train", Type: "supervised", Version: 3, Schema: Schema, Determinism: planner.Bitwise,
+		Family: "train", Type: "supervised", Version: 4, Schema: Schema, Determinism: planner.Bitwise,
 		Outputs: []planner.Output{
 			{Name: "model", Type: "model", MediaType: bundle.MediaType, Directory: true},
 			{Name: "history", Type: "history", MediaType: chain.HistoryMediaType},
