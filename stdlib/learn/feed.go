@@ -110,12 +110,12 @@ func (c *Config) stepsOf(rows int) int { return (rows + c.Batch - 1) / c.Batch }
 // and configuration, and nothing that a step changes; so it may run beside one.
 func (t *Trainer) prepare(order []int, first, steps int) *batch {
 	b := &batch{}
-	if t.group == 1 || (first+steps)*t.config.Batch > len(order) {
+	if t.room() == 1 || (first+steps)*t.config.Batch > len(order) {
 		s, err := t.input(order, first, nil)
 		b.steps, b.err = []step{s}, err
 		return b
 	}
-	all := &arguments{session: t.session, room: t.group}
+	all := &arguments{session: t.session, room: t.room()}
 	for i := range steps {
 		all.step, all.next = i, 0
 		s, err := t.input(order, first+i, all)

@@ -37,11 +37,12 @@ type Program struct {
 	eval                 *Exec
 }
 
-// smallStep is how many operations a training step has below which much of the time is in calling, not in computing: about 3 ms.
-// Then several steps go into one call, as many as their inputs have groupBytes, and at most groupSize. They are a loop on the
-// device, so each does what it would do alone, and the program is no larger.
+// smallStep is how many operations a training step has below which several go into one call: what is saved is the calling, and
+// that the state stays where it is. There are as many as have callSize operations and groupBytes of inputs, and at most groupSize.
+// They are a loop on the device, so each does what it would do alone, and the program is no larger.
 const (
-	smallStep  = 800e6
+	smallStep  = 4e9
+	callSize   = 16e9
 	groupSize  = 32
 	groupBytes = 4 << 20
 )
@@ -83,10 +84,13 @@ func NewProgram(s *mlx.Session, g *graph.Graph, info *graph.Info, c *Config, mas
 		}
 	}
 	p.group = 1
-	if s.Name != mlx.Go && c.parts() == 1 && len(g.Sequences()) == 0 && 3*float64(info.FLOPs)*float64(c.Batch) < smallStep {
-		// Batches of sequences differ in length: each mixture of lengths would be a computation of its own. The Go backend has
-		// nothing to gain: a call costs it some microseconds.
-		p.group = min(groupSize, max(1, groupBytes/(4*c.Batch*graph.Size(g.Inputs[0].Shape))))
+	if step := 3 * float64(info.FLOPs) * float64(c.Batch); s.Name != mlx.Go && c.parts() == 1 && step < smallStep {
+		// The Go backend has nothing to gain: a call costs it some microseconds.
+		bytes := 0
+		for _, in := range g.Inputs {
+			bytes += 4 * c.Batch * graph.Size(in.Shape)
+		}
+		p.group = max(1, min(groupSize, int(callSize/max(step, 1)), groupBytes/bytes))
 	}
 	switch { // the norm costs passes over all gradients
 	case c.ClipNorm > 0 || p.half():

@@ -261,6 +261,14 @@ func (c *Config) every(total int) int {
 	return readEvery
 }
 
+// room is how many steps there may be in a call. Batches that differ in length are calls of their own.
+func (t *Trainer) room() int {
+	if len(t.source.infos) > 1 {
+		return 1
+	}
+	return t.group
+}
+
 // plan deals the epoch's steps out to calls, so many each, which end where windows do. The last batch, where it is smaller, is a
 // call of its own.
 func (e *epoch) plan() []int {
@@ -268,7 +276,7 @@ func (e *epoch) plan() []int {
 	full := e.rows / e.t.config.Batch
 	for at := 0; at < e.total; at += calls[len(calls)-1] {
 		every := e.t.config.every(e.total)
-		n := min(e.t.group, every-at%every)
+		n := min(e.t.room(), every-at%every)
 		if at < full {
 			n = min(n, full-at)
 		}
