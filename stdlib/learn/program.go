@@ -41,8 +41,8 @@ type Program struct {
 // that the state stays where it is. There are as many as have callSize operations and groupBytes of inputs, and at most groupSize.
 // They are a loop on the device, so each does what it would do alone, and the program is no larger.
 const (
-	smallStep  = 4e9
-	callSize   = 16e9
+	smallStep  = 8e9
+	callSize   = 48e9
 	groupSize  = 32
 	groupBytes = 4 << 20
 )
