@@ -20,6 +20,24 @@ func Tensor(values []float32, shape ...int) *tensors.Tensor {
 	return tensors.FromFlatDataAndDimensions(values, shape...)
 }
 
+// Make makes a tensor of a shape and returns its elements, to be filled before the tensor is used and never after: they lie in memory
+// that the device reads itself where it has such, so that nothing is copied. They begin as anything.
+func Make[T float32 | int32 | int64](s *Session, shape ...int) (*tensors.Tensor, []T, error) {
+	dims := shapes.Make(dtypes.FromGenericsType[T](), shape...)
+	if !s.Backend.HasSharedBuffers() || dims.Size() == 0 {
+		t := tensors.FromShape(dims)
+		var out []T
+		err := tensors.MutableFlatData(t, func(v []T) { out = v })
+		return t, out, err
+	}
+	buf, flat, err := s.Backend.NewSharedBuffer(0, dims)
+	if err != nil {
+		return nil, nil, err
+	}
+	t, err := tensors.FromBuffer(buf)
+	return t, flat.([]T), err
+}
+
 // Zeros makes a float32 tensor of zeros.
 func Zeros(shape ...int) *tensors.Tensor {
 	return tensors.FromShape(shapes.Make(dtypes.Float32, shape...))

@@ -9,15 +9,20 @@ import (
 	lower "mbuild.dev/mbuild/stdlib/graph/mlx"
 )
 
-// advance makes a step out of gradients, and adds it to the window.
-func (p *Program) advance(scalars *Node, d *pass, w window, keep, state []*Node, measure bool) (window, []*Node) {
+// advance makes a step out of gradients, which are tame, and adds it to the window.
+func (p *Program) advance(scalars *Node, d *pass, w window, keep, state []*Node, n norming) (window, []*Node) {
 	g := scalars.Graph()
 	zero := ScalarZero(g, dtypes.Float32)
-	grads := p.tame(d.grads, state)
+	grads := d.grads
 	var size *Node
-	if measure || p.config.ClipNorm > 0 {
+	switch n {
+	case normAlways:
 		size = globalNorm(grads)
 		grads = p.clip(grads, size)
+	case normAsked:
+		size = normIf(GreaterThan(element(scalars, lookAt), zero), grads)
+	}
+	if size != nil {
 		w.norm = size
 	}
 	ok := IsFinite(d.loss)
@@ -48,8 +53,8 @@ func (p *Program) advance(scalars *Node, d *pass, w window, keep, state []*Node,
 }
 
 // tame takes the scale off the gradients, and clips each of their elements.
-func (p *Program) tame(grads, state []*Node) []*Node {
-	grads = slices.Clone(grads)
+func (p *Program) tame(d *pass, state []*Node) *pass {
+	grads := slices.Clone(d.grads)
 	for i, g := range grads {
 		if p.half() {
 			g = Div(g, scaler{state[len(state)-1]}.at(scaleAt))
@@ -59,7 +64,7 @@ func (p *Program) tame(grads, state []*Node) []*Node {
 		}
 		grads[i] = g
 	}
-	return grads
+	return &pass{loss: d.loss, right: d.right, grads: grads, stats: d.stats}
 }
 
 // globalNorm is the L2 norm of all gradients together.
@@ -69,6 +74,41 @@ func globalNorm(grads []*Node) *Node {
 		sum = Add(sum, ReduceAllSum(Square(g)))
 	}
 	return Sqrt(sum)
+}
+
+// normOf is globalNorm by products: it takes no sums of a function, which go-xla keeps for the one that asked first.
+func normOf(grads []*Node) *Node {
+	var sum *Node
+	for _, d := range grads {
+		flat := Reshape(d, -1)
+		square := DotGeneral(flat, []int{0}, nil, flat, []int{0}, nil)
+		if sum == nil {
+			sum = square
+		} else {
+			sum = Add(sum, square)
+		}
+	}
+	return Sqrt(sum)
+}
+
+// normIf is the norm where it is asked for, else 0. What a branch makes of values of its parent alone, go-xla puts into the parent;
+// so the branch takes slices of them, all there is, at a place of its own.
+func normIf(asked *Node, grads []*Node) *Node {
+	g := asked.Graph()
+	var flat []*Node
+	for _, d := range grads {
+		flat = append(flat, Reshape(d, -1))
+	}
+	yes := NewClosure(g, func(g *Graph) []*Node {
+		begin := Reshape(Const(g, []int32{0}))
+		var own []*Node
+		for _, d := range flat {
+			own = append(own, DynamicSlice(d, []*Node{begin}, d.Shape().Dimensions))
+		}
+		return []*Node{normOf(own)}
+	})
+	no := NewClosure(g, func(g *Graph) []*Node { return []*Node{Reshape(Const(g, []float32{0}))} })
+	return If(asked, yes, no)[0]
 }
 
 // clip scales all gradients down to a global norm.

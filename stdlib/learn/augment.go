@@ -5,9 +5,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/gomlx/gomlx/core/tensors"
-
-	"mbuild.dev/mbuild/executor/mlx"
 	"mbuild.dev/mbuild/stdlib/augment"
 	"mbuild.dev/mbuild/stdlib/graph"
 )
@@ -52,7 +49,8 @@ func (t *Trainer) augmented(rows []int) *augment.Batch {
 	b := &augment.Batch{Rows: rows}
 	if t.change != nil {
 		w := t.data.Width
-		b.X = gather(t.data, rows)
+		b.X = make([]float32, len(rows)*w)
+		gather(b.X, t.data, rows)
 		t.change.Apply(t.epoch, b, t.data.Rows, func(row int, into []float32) { copy(into, t.data.Features[row*w:(row+1)*w]) })
 	}
 	return b
@@ -60,20 +58,25 @@ func (t *Trainer) augmented(rows []int) *augment.Batch {
 
 // take takes the first n rows off a batch, with their labels. Mixed numbers are a number; of mixed classes, both and the share of
 // the first go to the loss.
-func (t *Trainer) take(b *augment.Batch, n int, lengths map[string]int) part {
-	p := part{y: t.labels(t.data, b.Rows[:n], lengths), rows: b.Rows[:n]}
+func (t *Trainer) take(a *arguments, b *augment.Batch, n int, lengths map[string]int) part {
+	p := part{rows: b.Rows[:n]}
 	if t.change == nil {
-		p.x = t.source.tensors(t.Program, t.data, p.rows, lengths)
+		t.source.put(a, t.data, p.rows, lengths)
 	} else {
-		p.x = []*tensors.Tensor{t.features(b.X[:n*t.data.Width])}
+		put(a, b.X[:n*t.data.Width], append([]int{n}, t.graph.Inputs[0].Shape...)...)
 		b.X = b.X[n*t.data.Width:]
 	}
+	switch {
+	case b.Weight == nil:
+		t.labels(a, t.data, p.rows, lengths)
+	case t.loss.Classes:
+		t.labels(a, t.data, p.rows, lengths)
+		t.labels(a, t.data, b.Partner[:n], lengths)
+		put(a, b.Weight[:n], n)
+	default:
+		put(a, mixed(b.Weight[:n], numbers(t.data, p.rows), numbers(t.data, b.Partner[:n])), n)
+	}
 	if b.Weight != nil {
-		if t.loss.Classes {
-			p.partner, p.share = t.labels(t.data, b.Partner[:n], lengths), mlx.Tensor(b.Weight[:n], n)
-		} else {
-			p.y = mlx.Tensor(mixed(b.Weight[:n], numbers(t.data, b.Rows[:n]), numbers(t.data, b.Partner[:n])), n)
-		}
 		p.partners, b.Partner, b.Weight = b.Partner[:n], b.Partner[n:], b.Weight[n:]
 	}
 	b.Rows = b.Rows[n:]

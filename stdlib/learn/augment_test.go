@@ -50,8 +50,12 @@ func TestAugment(t *testing.T) {
 			order := tr.order()
 			var fed, shares []float32
 			for i := range 3 {
-				for _, p := range tr.prepare(order, i, 1).steps[0].parts {
-					fed, shares = append(fed, values(t, p.x[0])...), append(shares, values(t, p.share)...)
+				step, err := tr.input(order, i, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, p := range step.parts {
+					fed, shares = append(fed, values(t, p.args[0])...), append(shares, values(t, p.args[3])...)
 				}
 			}
 			want := augmented(t, c, g.Inputs[0].Shape, d, k, order)
@@ -99,8 +103,9 @@ func augmented(t *testing.T, c Config, shape []int, d *dataset.Data, epoch int, 
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &augment.Batch{Rows: order, X: gather(d, order)}
-	a.Apply(epoch, b, d.Rows, func(row int, into []float32) { copy(into, gather(d, []int{row})) })
+	b := &augment.Batch{Rows: order, X: make([]float32, len(order)*d.Width)}
+	gather(b.X, d, order)
+	a.Apply(epoch, b, d.Rows, func(row int, into []float32) { gather(into, d, []int{row}) })
 	return b
 }
 

@@ -22,8 +22,8 @@ import (
 // benchModel is a model of docs/benchmarks.md, as a graph and written by hand.
 type benchModel struct {
 	graph        func(*testing.B) (*graph.Graph, *graph.Info)
-	forward      func(x *Node, params []*Node) *Node
-	layers       []string // with weight and bias, in the order of forward's params
+	data         func(rows int) *dataset.Data
+	forward      func(inputs, params []*Node) *Node // params in the order of the graph
 	batch        int
 	steps, short int // of an epoch, and of one that takes turns with others
 }
@@ -31,16 +31,19 @@ type benchModel struct {
 var benchModels = map[string]benchModel{
 	"64-128-64-10": benchMLP([]int{64, 128, 64, 10}, 64, 600),
 	"784-256-10":   benchMLP([]int{784, 256, 10}, 128, 150),
-	"cnn":          {graph: benchCNN, forward: cnnByHand, layers: []string{"a", "b", "o"}, batch: 32, steps: 60, short: 16},
+	"cnn":          {graph: benchCNN, data: blobsOf(784), forward: cnnByHand, batch: 32, steps: 60, short: 16},
+	"encoder":      benchEncoder(encoder{16, 64, 128, 4, 512, 1000, 2}, 16),
+	"bert-tiny":    benchEncoder(encoder{16, 128, 128, 2, 512, 30522, 2}, 8),
+	"minilm":       benchEncoder(encoder{16, 128, 384, 12, 1536, 30522, 6}, 2),
+}
+
+func blobsOf(width int) func(int) *dataset.Data {
+	return func(rows int) *dataset.Data { return blobs(rows, width, 10) }
 }
 
 func benchMLP(widths []int, batch, steps int) benchModel {
-	m := benchModel{batch: batch, steps: steps, short: 256, forward: mlpByHand,
+	return benchModel{batch: batch, steps: steps, short: 256, forward: mlpByHand, data: blobsOf(widths[0]),
 		graph: func(b *testing.B) (*graph.Graph, *graph.Info) { return benchGraph(b, widths) }}
-	for i := range widths[1:] {
-		m.layers = append(m.layers, string(rune('a'+i)))
-	}
-	return m
 }
 
 // benchCNN is 28x28x1, 3x3x16, pool, 3x3x32, pool, dense 10.
@@ -81,10 +84,10 @@ func benchGraph(b *testing.B, widths []int) (*graph.Graph, *graph.Info) {
 func BenchmarkEpoch(b *testing.B) {
 	for name, m := range benchModels {
 		g, info := m.graph(b)
-		d := blobs(m.batch*m.steps, graph.Size(g.Inputs[0].Shape), 10)
+		d := m.data(m.batch * m.steps)
 		config := Config{Loss: "cross_entropy", Batch: m.batch, Shuffle: true, Optimizer: Optimizer{Type: "adam", LR: 1e-3, Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8}}
 		b.Run(name+"/hand", func(b *testing.B) {
-			h := newHand(b, info, m)
+			h := newHand(b, g, info, m)
 			for b.Loop() {
 				h.epoch(b, d)
 			}
@@ -110,20 +113,20 @@ func BenchmarkEpoch(b *testing.B) {
 type hand struct {
 	session *mlx.Session
 	exec    *Exec
-	state   []*tensors.Tensor // weight, bias of each layer, then m, then v of each
+	state   []*tensors.Tensor // parameters, then m and v of each
 	model   benchModel
+	inputs  int
 	step    int
 }
 
-func newHand(b *testing.B, info *graph.Info, m benchModel) *hand {
-	h := &hand{session: session(b), model: m}
+func newHand(b *testing.B, g *graph.Graph, info *graph.Info, m benchModel) *hand {
+	h := &hand{session: session(b), model: m, inputs: len(g.Inputs)}
 	params := Init(info, 1)
 	var zeros []*tensors.Tensor
-	for _, name := range m.layers {
-		ps := params[name]
-		for _, n := range []string{"weight", "bias"} {
-			h.state = append(h.state, mlx.Tensor(ps[n].Float32s(), ps[n].Shape...))
-			zeros = append(zeros, mlx.Zeros(ps[n].Shape...), mlx.Zeros(ps[n].Shape...))
+	for _, l := range g.Layers {
+		for _, p := range info.Layers[l.Name].Params {
+			h.state = append(h.state, mlx.Tensor(params[l.Name][p.Name].Float32s(), p.Shape...))
+			zeros = append(zeros, mlx.Zeros(p.Shape...), mlx.Zeros(p.Shape...))
 		}
 	}
 	h.state = append(h.state, zeros...)
@@ -135,11 +138,11 @@ func newHand(b *testing.B, info *graph.Info, m benchModel) *hand {
 }
 
 func (h *hand) build(args []*Node) []*Node {
-	x, y, t, state := args[0], args[1], args[2], args[3:]
-	n := 2 * len(h.model.layers)
+	inputs, y, t, state := args[:h.inputs], args[h.inputs], args[h.inputs+1], args[h.inputs+2:]
+	n := len(state) / 3
 	params := state[:n]
-	x = h.model.forward(x, params)
-	loss := ReduceAllMean(Neg(ReduceSum(Mul(OneHot(y, 10, dtypes.Float32), LogSoftmax(x, -1)), -1)))
+	x := h.model.forward(inputs, params)
+	loss := ReduceAllMean(Neg(ReduceSum(Mul(OneHot(y, x.Shape().Dimensions[1], dtypes.Float32), LogSoftmax(x, -1)), -1)))
 	next := append([]*Node{loss}, state...)
 	c1 := Reciprocal(OneMinus(Pow(Scalar(x.Graph(), dtypes.Float32, 0.9), t)))
 	c2 := Reciprocal(OneMinus(Pow(Scalar(x.Graph(), dtypes.Float32, 0.999), t)))
@@ -152,7 +155,8 @@ func (h *hand) build(args []*Node) []*Node {
 	return next
 }
 
-func mlpByHand(x *Node, params []*Node) *Node {
+func mlpByHand(inputs, params []*Node) *Node {
+	x := inputs[0]
 	for i := 0; i < len(params); i += 2 {
 		x = Add(MatMul(x, params[i]), ExpandDims(params[i+1], 0))
 		if i+2 < len(params) {
@@ -163,8 +167,8 @@ func mlpByHand(x *Node, params []*Node) *Node {
 }
 
 // cnnByHand is nine slices and one product, pooling by reshape, relu after it: the form that was measured to be the fastest.
-func cnnByHand(x *Node, params []*Node) *Node {
-	x = Reshape(x, -1, 28, 28, 1)
+func cnnByHand(inputs, params []*Node) *Node {
+	x := Reshape(inputs[0], -1, 28, 28, 1)
 	for i := 0; i < 4; i += 2 {
 		rows, side, channels := x.Shape().Dimensions[0], x.Shape().Dimensions[1], x.Shape().Dimensions[3]
 		for axis := 1; axis <= 2; axis++ {
@@ -193,13 +197,25 @@ func (h *hand) epoch(b *testing.B, d *dataset.Data) {
 	batch := h.model.batch
 	for at := 0; at+batch <= len(order); at += batch {
 		h.step++
-		x := make([]float32, 0, batch*d.Width)
+		rows := order[at : at+batch]
+		var args []any
+		if d.Of != nil {
+			for i := range d.Of.Inputs {
+				length := d.Of.Inputs[i].Shape[0]
+				args = append(args, tensors.FromFlatDataAndDimensions(d.Of.Pad(d, &d.Of.Inputs[i], rows, length), batch, length))
+			}
+		} else {
+			x := make([]float32, 0, batch*d.Width)
+			for _, r := range rows {
+				x = append(x, d.Features[r*d.Width:(r+1)*d.Width]...)
+			}
+			args = append(args, tensors.FromFlatDataAndDimensions(x, batch, d.Width))
+		}
 		y := make([]int32, 0, batch)
-		for _, r := range order[at : at+batch] {
-			x = append(x, d.Features[r*d.Width:(r+1)*d.Width]...)
+		for _, r := range rows {
 			y = append(y, d.Classes[r])
 		}
-		args := []any{tensors.FromFlatDataAndDimensions(x, batch, d.Width), tensors.FromFlatDataAndDimensions(y, batch), float32(h.step)}
+		args = append(args, tensors.FromFlatDataAndDimensions(y, batch), float32(h.step))
 		for _, s := range h.state {
 			buf, err := h.session.Donate(s)
 			if err != nil {
@@ -241,9 +257,9 @@ func BenchmarkRatio(b *testing.B) {
 	for name, m := range benchModels {
 		b.Run(name, func(b *testing.B) {
 			g, info := m.graph(b)
-			d := blobs(m.batch*m.short, graph.Size(g.Inputs[0].Shape), 10)
+			d := m.data(m.batch * m.short)
 			config := Config{Loss: "cross_entropy", Batch: m.batch, Shuffle: true, Optimizer: Optimizer{Type: "adam", LR: 1e-3, Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8}}
-			h := newHand(b, info, m)
+			h := newHand(b, g, info, m)
 			tr, err := NewTrainer(session(b), g, info, config, d, &State{Params: Init(info, 1)}, nil)
 			if err != nil {
 				b.Fatal(err)

@@ -56,13 +56,16 @@ func (t *Trainer) Diagnose(ctx context.Context, div *Diverged) *Diverged {
 		if i >= div.Step-2 {
 			c := t.config
 			c.Accumulate = 1
-			one := (&Trainer{Program: t.Program, config: c, data: t.data, source: t.source, change: t.change, epoch: t.epoch, begun: t.begun}).prepare(order, i, 1)
+			one, err := (&Trainer{Program: t.Program, config: c, data: t.data, source: t.source, change: t.change, epoch: t.epoch, begun: t.begun}).input(order, i, nil)
+			if err != nil {
+				return div
+			}
 			if where := t.culprit(look, one); where != "" {
 				out.Step, out.Where = i+1, where
 				return &out
 			}
 		}
-		if err := mlx.Try(func() error { return t.run(b, w, false) }); err != nil {
+		if b.err != nil || mlx.Try(func() error { return t.run(b, w) }) != nil {
 			return div
 		}
 	}
@@ -70,8 +73,8 @@ func (t *Trainer) Diagnose(ctx context.Context, div *Diverged) *Diverged {
 }
 
 // culprit names what is not finite in a step: rows of the data, weights, then layers in the order of computation.
-func (t *Trainer) culprit(look *Exec, b *batch) string {
-	in := b.steps[0].parts[0]
+func (t *Trainer) culprit(look *Exec, s step) string {
+	in := s.parts[0]
 	for _, r := range slices.Concat(in.rows, in.partners) {
 		if t.data.Features == nil {
 			break // tokens are numbers always
@@ -82,8 +85,7 @@ func (t *Trainer) culprit(look *Exec, b *batch) string {
 			}
 		}
 	}
-	args := in.args()
-	args = append(args, b.steps[0].scalars)
+	args := append(anys(in.args), s.scalars)
 	args = append(args, t.fixed()...)
 	for i, sl := range t.slots {
 		if sl.live {

@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	. "github.com/gomlx/gomlx/core/graph"
-	"github.com/gomlx/gomlx/core/tensors"
 
 	"mbuild.dev/mbuild/executor/mlx"
 	"mbuild.dev/mbuild/lang/schema"
@@ -213,8 +212,8 @@ func (t *Teacher) all() map[string]*Taught {
 	return all
 }
 
-// rows are the vectors of some rows, sequences padded with zeros to a length: [rows * length, Width], or [rows, Width].
-func (v *Taught) rows(rows []int, length int) *tensors.Tensor {
+// put places the vectors of some rows, sequences padded with zeros to a length: [rows * length, Width], or [rows, Width].
+func (v *Taught) put(a *arguments, rows []int, length int) {
 	if !v.Tokens {
 		length = 1
 	}
@@ -226,27 +225,27 @@ func (v *Taught) rows(rows []int, length int) *tensors.Tensor {
 		}
 		copy(out[i*length*v.Width:], v.Values[from*v.Width:to*v.Width])
 	}
-	return mlx.Tensor(out, len(rows)*length, v.Width)
+	put(a, out, len(rows)*length, v.Width)
 }
 
-// lessons are what the teacher says about the rows of a part of a batch: logits, then for each pair of hidden layers its vectors and
+// lessons places what the teacher says about the rows of a part of a batch: logits, then for each pair of hidden layers its vectors and
 // the weight of each in the mean over the batch, [positions], 0 for padding.
-func (t *Trainer) lessons(rows, batch []int, lengths map[string]int) []*tensors.Tensor {
+func (t *Trainer) lessons(a *arguments, rows, batch []int, lengths map[string]int) {
 	d := t.config.Distill
 	if d == nil {
-		return nil
+		return
 	}
 	length := 1
 	for _, n := range lengths { // of the only sequence, where there is a vector for each token
 		length = n
 	}
-	out := []*tensors.Tensor{t.config.teacher.Logits.rows(rows, length)}
+	t.config.teacher.Logits.put(a, rows, length)
 	for _, name := range d.Students() {
 		v := t.config.teacher.Hidden[d.Hidden[name]]
 		w := v.weights(rows, batch, length)
-		out = append(out, v.rows(rows, length), mlx.Tensor(w, len(w)))
+		v.put(a, rows, length)
+		put(a, w, len(w))
 	}
-	return out
 }
 
 // weights are one over the number of the batch's vectors, for each vector of some of its rows, and 0 for padding.

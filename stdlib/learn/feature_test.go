@@ -264,12 +264,15 @@ func TestSame(t *testing.T) {
 	} {
 		c, p := c, &Program{}
 		change(&c, p)
+		if p.group > 0 && mlxtest.Name() == mlx.Go {
+			p.group = 1 // that backend has no loops
+		}
 		tr, err := NewTrainer(session(t), g, info, c, d, &State{Params: Init(info, 1)}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if p.group > 0 {
-			tr.group, tr.groupFrom = p.group, 0
+			tr.group = p.group
 			if err := tr.compile(); err != nil {
 				t.Fatal(err)
 			}

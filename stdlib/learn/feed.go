@@ -3,7 +3,6 @@ package learn
 import (
 	"fmt"
 	"math"
-	"slices"
 
 	"github.com/gomlx/gomlx/core/tensors"
 
@@ -14,49 +13,77 @@ import (
 
 // batch is what one call of the device takes, made while the call before computes: one step, or several.
 type batch struct {
-	first int // index in the epoch of its first step
 	steps []step
+	args  []*tensors.Tensor // of several: those of its steps, [group, ...] each
+	err   error
 }
 
-// step is the input of one step, in one part or as many as gradients are accumulated over.
+// step is the input of one step, in one part or as many as gradients are accumulated over; of one of several, numbers only.
 type step struct {
 	parts   []part
 	scalars *tensors.Tensor
 	rows    int
 	weight  float64
 	lr      float64
+	look    bool // the norm of its gradient is reported
 }
 
 type part struct {
-	x              []*tensors.Tensor // by input of the graph
-	y, weight      *tensors.Tensor
-	partner, share *tensors.Tensor   // of classes that are mixed
-	asked          *tensors.Tensor   // positions that labels and weights are of; nil for all
-	lessons        []*tensors.Tensor // of a teacher
-	masks          []*tensors.Tensor
-	rows, partners []int // that went into it; partners with mixup only
+	args           []*tensors.Tensor // in the order of reader.feed, but for the scalars
+	rows, partners []int             // that went into it; partners with mixup only
 }
 
-// args are the arguments of a part but for the scalars.
-func (p part) args() []any {
-	var args []any
-	for _, x := range p.x {
-		args = append(args, x)
+// arguments are tensors under way. Each has its numbers put where the device reads them: those of one step, or, with room for
+// several, of one after the other.
+type arguments struct {
+	session *mlx.Session
+	room    int // 0: no axis for steps
+	step    int
+	next    int // argument of the present step
+	tensors []*tensors.Tensor
+	flats   []any
+	err     error
+}
+
+// place is where the next argument of the present step is to be put, all of it.
+func place[T float32 | int32 | int64](a *arguments, shape ...int) []T {
+	n := graph.Size(shape)
+	if a.next == len(a.tensors) {
+		if a.room > 0 {
+			shape = append([]int{a.room}, shape...)
+		}
+		t, flat, err := mlx.Make[T](a.session, shape...)
+		if err != nil {
+			a.err, flat = err, make([]T, graph.Size(shape))
+		}
+		a.tensors, a.flats = append(a.tensors, t), append(a.flats, flat)
 	}
-	args = append(args, p.y)
-	if p.share != nil {
-		args = append(args, p.partner, p.share)
+	a.next++
+	return a.flats[a.next-1].([]T)[a.step*n : (a.step+1)*n]
+}
+
+// put places numbers that are there already.
+func put[T float32 | int32 | int64](a *arguments, v []T, shape ...int) {
+	copy(place[T](a, shape...), v)
+}
+
+// anys are tensors as arguments.
+func anys(ts []*tensors.Tensor) []any {
+	out := make([]any, len(ts))
+	for i, t := range ts {
+		out[i] = t
 	}
-	if p.weight != nil {
-		args = append(args, p.weight)
+	return out
+}
+
+// release gives the memory of inputs back as soon as they are of no use.
+func release(ts []*tensors.Tensor) error {
+	for _, t := range ts {
+		if err := t.FinalizeAll(); err != nil {
+			return err
+		}
 	}
-	if p.asked != nil {
-		args = append(args, p.asked)
-	}
-	for _, m := range slices.Concat(p.lessons, p.masks) {
-		args = append(args, m)
-	}
-	return args
+	return nil
 }
 
 // order is the order of rows in the epoch to come: a pure function of seed, epoch and, where batches may be of different lengths, of
@@ -82,14 +109,28 @@ func (c *Config) stepsOf(rows int) int { return (rows + c.Batch - 1) / c.Batch }
 // prepare makes the input of some steps of the epoch to come, which need only be known by number. It reads the trainer's data
 // and configuration, and nothing that a step changes; so it may run beside one.
 func (t *Trainer) prepare(order []int, first, steps int) *batch {
-	b := &batch{first: first}
-	for i := first; i < first+steps; i++ {
-		b.steps = append(b.steps, t.input(order, i))
+	b := &batch{}
+	if t.room() == 1 || (first+steps)*t.config.Batch > len(order) {
+		s, err := t.input(order, first, nil)
+		b.steps, b.err = []step{s}, err
+		return b
 	}
+	all := &arguments{session: t.session, room: t.room()}
+	for i := range steps {
+		all.step, all.next = i, 0
+		s, err := t.input(order, first+i, all)
+		if err != nil {
+			b.err = err
+			return b
+		}
+		b.steps = append(b.steps, s)
+	}
+	b.args = all.tensors
 	return b
 }
 
-func (t *Trainer) input(order []int, i int) step {
+// input makes the input of step i; of one of several into their arguments.
+func (t *Trainer) input(order []int, i int, all *arguments) (step, error) {
 	rows := order[i*t.config.Batch : min((i+1)*t.config.Batch, len(order))]
 	lengths := t.source.lengths(t.data, rows)
 	in := t.augmented(rows)
@@ -106,27 +147,45 @@ func (t *Trainer) input(order []int, i int) step {
 	masks := t.masks(info, t.begun+i+1, len(rows))
 	for size := t.config.Batch / t.config.parts(); len(in.Rows) > 0; {
 		n := min(size, len(in.Rows))
-		p := t.take(in, n, lengths)
-		p.lessons = t.lessons(p.rows, rows, lengths)
+		a := all
+		if a == nil {
+			a = &arguments{session: t.session}
+		}
+		p := t.take(a, in, n, lengths)
 		if weights != nil {
-			p.weight = mlx.Tensor(weights[:n*each], n*each)
+			if t.body == "" {
+				put(a, weights[:n*each], n*each)
+			}
 			weights = weights[n*each:]
 		}
-		t.compact(&p, t.data, lengths)
+		t.lessons(a, p.rows, rows, lengths)
 		for k, l := range t.drops {
 			_, shape := l.Dropout(info.Layers[l.Name])
 			shape = append([]int{n}, shape...)
-			p.masks = append(p.masks, mlx.Tensor(masks[k][:graph.Size(shape)], shape...))
+			put(a, masks[k][:graph.Size(shape)], shape...)
 			masks[k] = masks[k][graph.Size(shape):]
 		}
-		s.parts = append(s.parts, p)
+		if a.err != nil {
+			return s, a.err
+		}
+		if all == nil {
+			p.args = a.tensors
+			s.parts = append(s.parts, p)
+		}
 	}
-	s.scalars, s.lr = t.scalars(i, len(order), s)
-	return s
+	s.look = t.config.looks(i+1, t.config.stepsOf(len(order)))
+	scalars, lr := t.scalars(i, len(order), s)
+	s.lr = lr
+	if all != nil {
+		put(all, scalars, scalarSize)
+		return s, all.err
+	}
+	s.scalars = mlx.Tensor(scalars, scalarSize)
+	return s, nil
 }
 
 // scalars are the numbers of a step that the host knows.
-func (t *Trainer) scalars(i, rows int, s step) (*tensors.Tensor, float64) {
+func (t *Trainer) scalars(i, rows int, s step) ([]float32, float64) {
 	o, done := t.config.Optimizer, t.begun+i
 	v := make([]float32, scalarSize)
 	lr := o.LR * t.config.Schedule.At(done, i, t.config.stepsOf(rows))
@@ -139,23 +198,28 @@ func (t *Trainer) scalars(i, rows int, s step) (*tensors.Tensor, float64) {
 	if e := t.config.EMA; e != nil {
 		v[emaAt] = float32(math.Min(e.Decay, float64(1+done)/float64(10+done)))
 	}
-	return mlx.Tensor(v, scalarSize), lr
+	if s.look {
+		v[lookAt] = 1
+	}
+	return v, lr
 }
 
 // labels are those of some rows, [rows]; of tags one for each position, [rows * length], below 0 where there is none.
-func (p *Program) labels(d *dataset.Data, rows []int, lengths map[string]int) *tensors.Tensor {
-	if p.tags {
+func (p *Program) labels(a *arguments, d *dataset.Data, rows []int, lengths map[string]int) {
+	switch {
+	case p.body != "":
+		p.ask(a, d, rows, lengths)
+	case p.tags:
 		y := p.tagsOf(d, rows, lengths)
-		return tensors.FromFlatDataAndDimensions(y, len(y))
-	}
-	if p.loss.Classes {
-		y := make([]int32, len(rows))
+		put(a, y, len(y))
+	case p.loss.Classes:
+		y := place[int32](a, len(rows))
 		for i, r := range rows {
 			y[i] = d.Classes[r]
 		}
-		return tensors.FromFlatDataAndDimensions(y, len(rows))
+	default:
+		put(a, numbers(d, rows), len(rows))
 	}
-	return mlx.Tensor(numbers(d, rows), len(rows))
 }
 
 func numbers(d *dataset.Data, rows []int) []float32 {

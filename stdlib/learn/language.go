@@ -6,7 +6,6 @@ import (
 	"math/bits"
 
 	. "github.com/gomlx/gomlx/core/graph"
-	"github.com/gomlx/gomlx/core/tensors"
 
 	"mbuild.dev/mbuild/executor/mlx"
 	"mbuild.dev/mbuild/stdlib/artifact/dataset"
@@ -188,14 +187,12 @@ func (c *Config) ask(labels []int32) (y []int32, weights []float32, at []int32) 
 	return y, weights, at
 }
 
-// compact leaves of the labels and weights of a part those of the positions that are asked for.
-func (t *Trainer) compact(p *part, d *dataset.Data, lengths map[string]int) {
-	if t.body == "" {
-		return
-	}
-	y, weights, at := t.config.ask(t.tagsOf(d, p.rows, lengths))
-	p.y, p.weight = tensors.FromFlatDataAndDimensions(y, len(y)), mlx.Tensor(weights, len(weights))
-	p.asked = tensors.FromFlatDataAndDimensions(at, len(at))
+// ask places the labels and weights of the positions of some rows that are asked for, and where these are.
+func (p *Program) ask(a *arguments, d *dataset.Data, rows []int, lengths map[string]int) {
+	y, weights, at := p.config.ask(p.tagsOf(d, rows, lengths))
+	put(a, y, len(y))
+	put(a, weights, len(weights))
+	put(a, at, len(at))
 }
 
 // view is the data to train on in the epoch to come.

@@ -33,9 +33,9 @@ func Predict(ctx context.Context, s *mlx.Session, m *bundle.Model, d *dataset.Da
 
 // Predictor is a model with its weights on the device, and what is read of data for it.
 type Predictor struct {
+	session *mlx.Session
 	source  *source
 	info    *graph.Info
-	program *Program
 	run     *lower.Program
 }
 
@@ -49,7 +49,7 @@ func NewPredictor(s *mlx.Session, m *bundle.Model, d *dataset.Data) (*Predictor,
 	if err != nil {
 		return nil, err
 	}
-	p := &Predictor{source: src, info: info, program: &Program{graph: m.Graph}}
+	p := &Predictor{session: s, source: src, info: info}
 	p.run, err = lower.Load(s, m) // the last that is seen of the weights in memory
 	return p, err
 }
@@ -75,11 +75,18 @@ func (p *Predictor) each(ctx context.Context, d *dataset.Data, pieces [][]int, d
 			return err
 		}
 		lengths := p.source.lengths(d, rows)
-		y, err := p.run.Run(p.source.tensors(p.program, d, rows, lengths))
+		a := &arguments{session: p.session}
+		if p.source.put(a, d, rows, lengths); a.err != nil {
+			return a.err
+		}
+		y, err := p.run.Run(a.tensors)
 		if err != nil {
 			return err
 		}
 		if err := do(rows, y); err != nil {
+			return err
+		}
+		if err := release(a.tensors); err != nil {
 			return err
 		}
 	}

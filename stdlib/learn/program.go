@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/gomlx/compute/dtypes"
@@ -19,31 +20,41 @@ import (
 // or data bring: one program serves all segments of a chain, and chains that differ in these only. It is used by one goroutine
 // at a time.
 type Program struct {
-	session   *mlx.Session
-	graph     *graph.Graph
-	info      *graph.Info
-	config    Config // what is compiled in; the trainer's has the rest
-	loss      Loss
-	slots     []slot
-	tags      bool   // there is a label for each position of a sequence
-	body      string // of masked_lm: the layer behind which positions are computed alone, those that are asked for; "" for none
-	masked    []bool // by slot: weights that are zero stay so
-	drops     []*graph.Layer
-	group     int // steps in one call, in epochs of at least groupFrom
-	groupFrom int
-	measure   bool // every step measures the norm of the gradient
+	session *mlx.Session
+	graph   *graph.Graph
+	info    *graph.Info
+	config  Config // what is compiled in; the trainer's has the rest
+	loss    Loss
+	slots   []slot
+	tags    bool   // there is a label for each position of a sequence
+	body    string // of masked_lm: the layer behind which positions are computed alone, those that are asked for; "" for none
+	masked  []bool // by slot: weights that are zero stay so
+	drops   []*graph.Layer
+	group   int // up to so many steps are one call
+	norm    norming
 
-	step, measured, many *Exec // a step; a step that measures; group steps
+	step, measured, many *Exec // a step; a step that measures the norm of its gradient; up to group steps
 	part, apply          *Exec // gradients of a part of a batch; the step that they make together
 	eval                 *Exec
 }
 
-// smallStep is how many operations a training step has below which much of the time is in calling, not in computing: about 0.6 ms.
-// Then several steps go into one call. Compiling that takes a second or two more, which short epochs do not win back.
+// smallStep is how many operations a training step has below which several go into one call: what is saved is the calling, and
+// that the state stays where it is. There are as many as have callSize operations and groupBytes of inputs, and at most groupSize.
+// They are a loop on the device, so each does what it would do alone, and the program is no larger.
 const (
-	smallStep = 160e6
-	groupSize = 8
-	longEpoch = 256
+	smallStep  = 8e9
+	callSize   = 48e9
+	groupSize  = 32
+	groupBytes = 4 << 20
+)
+
+// norming is which steps measure the norm of their gradient, beside those that are looked at.
+type norming int
+
+const (
+	normNever norming = iota // a program of its own looks
+	normAsked                // the device is told which steps to look at
+	normAlways
 )
 
 // NewProgram checks graph and configuration against each other, as far as that needs no data, and prepares compilation, which
@@ -80,15 +91,22 @@ func NewProgram(s *mlx.Session, g *graph.Graph, info *graph.Info, c *Config, mas
 			p.drops = append(p.drops, l)
 		}
 	}
-	p.group, p.groupFrom = 1, longEpoch
-	if s.Name != mlx.Go && c.parts() == 1 && len(g.Sequences()) == 0 && 3*float64(info.FLOPs)*float64(c.Batch) < smallStep {
-		p.group = groupSize // the Go backend has nothing to gain: a call costs it some microseconds
+	p.group = 1
+	if step := 3 * float64(info.FLOPs) * float64(c.Batch); s.Name != mlx.Go && c.parts() == 1 && p.body == "" && c.Distill == nil && step < smallStep {
+		// The Go backend has nothing to gain: a call costs it some microseconds. How many positions are asked for differs from step
+		// to step, and what stands beside a teacher's vectors are projections, which the loop does not hold.
+		bytes := 0
+		for _, in := range g.Inputs {
+			bytes += 4 * c.Batch * graph.Size(in.Shape)
+		}
+		p.group = max(1, min(groupSize, int(callSize/max(step, 1)), groupBytes/bytes))
 	}
-	// Batches of sequences differ in length: each mixture of lengths would be a computation of its own.
-	//
-	// The Go backend computes the norm in passes of its own, which only steps that are looked at are to pay for; others fuse
-	// it, and a second program would cost them more.
-	p.measure = s.Name != mlx.Go || c.ClipNorm > 0 || p.half()
+	switch { // the norm costs passes over all gradients
+	case c.ClipNorm > 0 || p.half():
+		p.norm = normAlways
+	case s.Name != mlx.Go:
+		p.norm = normAsked
+	}
 	return p, p.compile()
 }
 
@@ -124,7 +142,7 @@ func programKey(s *mlx.Session, g *graph.Graph, c Config, masked map[string]bool
 
 func (p *Program) compile() error {
 	execs := map[**Exec]func([]*Node) []*Node{
-		&p.step: p.build(1, p.measure), &p.measured: p.build(1, true), &p.many: p.build(p.group, p.measure),
+		&p.step: p.build(p.norm), &p.measured: p.build(normAlways), &p.many: p.buildMany,
 		&p.part: p.buildPart, &p.apply: p.buildApply, &p.eval: p.buildEval,
 	}
 	return mlx.Try(func() error {
@@ -159,6 +177,7 @@ const (
 	emaAt
 	rowsAt
 	weightAt // the sum of the weights of the rows of the batch
+	lookAt   // 1 where the norm of the gradient is reported
 	scalarSize
 )
 
@@ -238,6 +257,24 @@ func (r *reader) feed(p *Program) *feed {
 	return f
 }
 
+// feeds is the number of arguments of a feed.
+func (p *Program) feeds() int {
+	n := len(p.graph.Inputs) + 2 + len(p.drops)
+	if p.config.mixesClasses() {
+		n += 2
+	}
+	if p.weighed() {
+		n++
+	}
+	if p.body != "" {
+		n++
+	}
+	if d := p.config.Distill; d != nil {
+		n += 1 + 2*len(d.Hidden)
+	}
+	return n
+}
+
 func (r *reader) window() window { return window{r.next(), r.next(), r.next()} }
 
 // state is by slot: the ones that stay, then the live ones.
@@ -274,20 +311,91 @@ func (p *Program) results(w window, state []*Node) []*Node {
 	return out
 }
 
-// build makes the computation of some steps: feeds, window, keep masks, state in; window, live state out.
-func (p *Program) build(steps int, measure bool) func([]*Node) []*Node {
+// build makes the computation of a step: feed, window, keep masks, state in; window, live state out.
+func (p *Program) build(n norming) func([]*Node) []*Node {
 	return func(args []*Node) []*Node {
 		r := &reader{args}
-		feeds := make([]*feed, steps)
-		for k := range feeds {
-			feeds[k] = r.feed(p)
-		}
-		w, keep, state := r.window(), r.keep(p), r.state(p)
-		for _, f := range feeds {
-			w, state = p.advance(f.scalars, p.differentiate(f, state), w, keep, state, measure)
-		}
+		f, w, keep, state := r.feed(p), r.window(), r.keep(p), r.state(p)
+		w, state = p.advance(f.scalars, p.tame(p.differentiate(f, state), state), w, keep, state, n)
 		return p.results(w, state)
 	}
+}
+
+// buildMany makes the loop of some steps: feeds, each with an axis for steps, the number of steps, window, keep masks, state in;
+// window, live state out. The norm of the gradient is measured after the last.
+//
+// GoMLX keeps constants for the whole graph, and go-xla takes the operands of most operations from one function: so the body is
+// handed what it uses, and nothing is made of constants and sums but there.
+func (p *Program) buildMany(args []*Node) []*Node {
+	g := args[0].Graph()
+	r := &reader{args}
+	feeds := r.args[:p.feeds()]
+	r.args = r.args[len(feeds):]
+	count, window := r.next(), r.args[:3]
+	begin := append([]*Node{Sub(count, count)}, r.args...)
+	live := len(begin)
+	for _, sl := range p.slots {
+		if sl.live {
+			live--
+		}
+	}
+	r.window()
+	r.keep(p)
+	state := r.state(p)
+	grads := len(begin)
+	if p.norm == normAsked {
+		begin = append(append(begin, p.trained(state)...), window[1]) // of these shapes; no step reads them
+	}
+	carried := func(g *Graph) []*Node {
+		var out []*Node
+		for i, n := range begin {
+			out = append(out, Parameter(g, fmt.Sprintf("carry%d", i), n.Shape()))
+		}
+		return out
+	}
+	more := NewClosure(g, func(g *Graph) []*Node { return []*Node{LessThan(carried(g)[0], count)} })
+	body := NewClosure(g, func(g *Graph) []*Node {
+		now := carried(g)
+		r := &reader{now}
+		i, w, keep, state := r.next(), r.window(), r.keep(p), r.state(p)
+		f := (&reader{slicesAt(feeds, i)}).feed(p)
+		d := p.tame(p.differentiate(f, state), state)
+		n := p.norm
+		if n == normAsked {
+			n = normNever
+		}
+		w, state = p.advance(f.scalars, d, w, keep, state, n)
+		out := p.results(w, state)
+		next := append([]*Node{Add(i, Const(g, int32(1)))}, out[:3]...)
+		next = append(append(next, now[4:live]...), out[3:]...)
+		if p.norm == normAsked {
+			next = append(append(next, d.grads...), element(f.scalars, indexAt))
+		}
+		return next
+	})
+	out := While(more, body, begin...)
+	if p.norm == normAsked {
+		last := len(out) - 1
+		size := normOf(out[grads:last])
+		out[2] = Where(IsFinite(size), out[2], Min(out[2], out[last]))
+		out[3] = size
+	}
+	return append(out[1:4:4], out[live:grads]...)
+}
+
+// slicesAt are slices at an index of the first axis.
+func slicesAt(all []*Node, i *Node) []*Node {
+	var out []*Node
+	for _, n := range all {
+		dims := slices.Clone(n.Shape().Dimensions)
+		at := []*Node{i}
+		for range dims[1:] {
+			at = append(at, Const(n.Graph(), int32(0)))
+		}
+		dims[0] = 1
+		out = append(out, Reshape(DynamicSlice(n, at, dims), dims[1:]...))
+	}
+	return out
 }
 
 // buildPart makes the computation of a part of a batch: feed, sums of loss and right predictions, sums of gradients, state in;
@@ -329,7 +437,11 @@ func (p *Program) buildApply(args []*Node) []*Node {
 		}
 	}
 	w, keep, state := r.window(), r.keep(p), r.state(p)
-	w, state = p.advance(scalars, d, w, keep, state, true)
+	n := p.norm
+	if n == normNever {
+		n = normAlways // a step in parts is rare
+	}
+	w, state = p.advance(scalars, p.tame(d, state), w, keep, state, n)
 	return p.results(w, state)
 }
 

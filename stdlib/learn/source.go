@@ -7,13 +7,9 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/gomlx/gomlx/core/tensors"
-
-	"mbuild.dev/mbuild/executor/mlx"
 	"mbuild.dev/mbuild/lang/schema"
 	"mbuild.dev/mbuild/stdlib/artifact/dataset"
 	"mbuild.dev/mbuild/stdlib/graph"
-	lower "mbuild.dev/mbuild/stdlib/graph/mlx"
 )
 
 // source is where the inputs of a graph come from: for each the dataset's input that it takes. A graph takes the inputs of its own
@@ -220,41 +216,40 @@ func (s *source) info(full *graph.Info, lengths map[string]int) *graph.Info {
 	return full
 }
 
-// tensors are the inputs of some rows, in the order of the graph.
-func (s *source) tensors(p *Program, d *dataset.Data, rows []int, lengths map[string]int) []*tensors.Tensor {
+// put places the inputs of some rows, in the order of the graph.
+func (s *source) put(a *arguments, d *dataset.Data, rows []int, lengths map[string]int) {
 	if s.inputs[0] == nil {
-		return []*tensors.Tensor{p.features(gather(d, rows))}
+		in := &s.graph.Inputs[0]
+		shape := append([]int{len(rows)}, in.Shape...)
+		switch in.DType {
+		case graph.I32:
+			gather(place[int32](a, shape...), d, rows)
+		case graph.I64:
+			gather(place[int64](a, shape...), d, rows)
+		default:
+			gather(place[float32](a, shape...), d, rows)
+		}
+		return
 	}
-	return s.sequences(d, rows, lengths)
-}
-
-func (s *source) sequences(d *dataset.Data, rows []int, lengths map[string]int) []*tensors.Tensor {
-	var out []*tensors.Tensor
 	for i, in := range s.inputs {
 		n := lengths[in.Sequence]
 		v := d.Of.Pad(d, in, rows, n)
-		out = append(out, whole(s.graph.Inputs[i].DType, v, len(rows), n))
+		switch s.graph.Inputs[i].DType {
+		case graph.I64:
+			convert(place[int64](a, len(rows), n), v)
+		case graph.F32:
+			convert(place[float32](a, len(rows), n), v)
+		default:
+			put(a, v, len(rows), n)
+		}
 	}
-	return out
 }
 
-// whole makes a tensor of a type of whole numbers.
-func whole(dtype graph.DType, v []int32, shape ...int) *tensors.Tensor {
-	switch dtype {
-	case graph.I64:
-		long := make([]int64, len(v))
-		for i, x := range v {
-			long[i] = int64(x)
-		}
-		return tensors.FromFlatDataAndDimensions(long, shape...)
-	case graph.F32:
-		f := make([]float32, len(v))
-		for i, x := range v {
-			f[i] = float32(x)
-		}
-		return mlx.Tensor(f, shape...)
+// convert copies numbers to another type, which holds them.
+func convert[T, S float32 | int32 | int64](into []T, v []S) {
+	for i, x := range v {
+		into[i] = T(x)
 	}
-	return tensors.FromFlatDataAndDimensions(v, shape...)
 }
 
 // whole checks features that an input takes as whole numbers: a backend would cut fractions off, and take another row of an
@@ -276,17 +271,15 @@ func (s *source) whole(d *dataset.Data) error {
 	return nil
 }
 
-func gather(d *dataset.Data, rows []int) []float32 {
+// gather copies the features of rows, which the type holds.
+func gather[T float32 | int32 | int64](into []T, d *dataset.Data, rows []int) {
 	w := d.Width
-	x := make([]float32, len(rows)*w)
 	for i, r := range rows {
-		copy(x[i*w:], d.Features[r*w:(r+1)*w])
+		from, to := d.Features[r*w:(r+1)*w], into[i*w:(i+1)*w]
+		if same, ok := any(to).([]float32); ok {
+			copy(same, from)
+		} else {
+			convert(to, from)
+		}
 	}
-	return x
-}
-
-// features are gathered rows as the model's only input.
-func (p *Program) features(x []float32) *tensors.Tensor {
-	in := &p.graph.Inputs[0]
-	return lower.Input(in, x, len(x)/graph.Size(in.Shape))
 }

@@ -202,7 +202,10 @@ func (t *Trainer) Epoch(ctx context.Context, progress func(step, total int, loss
 		return nil, err
 	}
 	for b := range t.batches(ctx, order, e.plan()) {
-		if err := mlx.Try(func() error { return t.run(b, e.window, e.looksAt(b)) }); err != nil {
+		if b.err != nil {
+			return nil, b.err
+		}
+		if err := mlx.Try(func() error { return t.run(b, e.window) }); err != nil {
 			return nil, err
 		}
 		e.add(b)
@@ -260,38 +263,40 @@ type epoch struct {
 }
 
 // every is the number of steps between readings of the window.
-func (e *epoch) every() int {
-	if n := e.t.config.LogEvery; n > 0 {
-		return min(n, e.total)
+func (c *Config) every(total int) int {
+	if n := c.LogEvery; n > 0 {
+		return min(n, total)
 	}
 	return readEvery
 }
 
-// plan deals the epoch's steps out to calls: groups within a window, then single steps. It is a function of configuration and
-// number of rows, so the same in every epoch, wherever training was resumed.
+// room is how many steps there may be in a call. Batches that differ in length are calls of their own.
+func (t *Trainer) room() int {
+	if len(t.source.infos) > 1 {
+		return 1
+	}
+	return t.group
+}
+
+// plan deals the epoch's steps out to calls, so many each, which end where windows do. The last batch, where it is smaller, is a
+// call of its own.
 func (e *epoch) plan() []int {
 	var calls []int
-	for at := 0; at < e.total; at += e.every() {
-		n := min(e.every(), e.total-at)
-		full := n
-		if at+n == e.total && e.rows%e.t.config.Batch != 0 {
-			full-- // the last is smaller, and another shape
+	full := e.rows / e.t.config.Batch
+	for at := 0; at < e.total; at += calls[len(calls)-1] {
+		every := e.t.config.every(e.total)
+		n := min(e.t.room(), every-at%every)
+		if at < full {
+			n = min(n, full-at)
 		}
-		for ; n > 0; full, n = full-calls[len(calls)-1], n-calls[len(calls)-1] {
-			if g := e.t.group; g > 1 && full >= g && e.total >= e.t.groupFrom {
-				calls = append(calls, g)
-			} else {
-				calls = append(calls, 1)
-			}
-		}
+		calls = append(calls, min(n, e.total-at))
 	}
 	return calls
 }
 
-// looksAt reports whether the norm of a call's gradient will be reported.
-func (e *epoch) looksAt(b *batch) bool {
-	after := b.first + len(b.steps)
-	return after == e.total || e.t.config.LogEvery > 0 && after%e.every() == 0
+// looks reports whether the norm of the gradient will be reported of the step after which so many of an epoch are done.
+func (c *Config) looks(after, total int) bool {
+	return after == total || c.LogEvery > 0 && after%c.every(total) == 0
 }
 
 func (e *epoch) add(b *batch) {
@@ -305,7 +310,7 @@ func (e *epoch) add(b *batch) {
 	e.last = math.NaN()
 }
 
-func (e *epoch) ends() bool { return e.seen >= e.every() || e.done == e.total }
+func (e *epoch) ends() bool { return e.seen >= e.t.config.every(e.total) || e.done == e.total }
 
 // read takes the window off the device and begins another.
 func (e *epoch) read() error {
@@ -372,23 +377,27 @@ func (p *Program) means(loss, weight, right, rows float64) Metrics {
 }
 
 // run does the steps of one call, and puts the new window into w.
-func (t *Trainer) run(b *batch, w []*tensors.Tensor, look bool) error {
+func (t *Trainer) run(b *batch, w []*tensors.Tensor) error {
 	t.steps += len(b.steps)
-	if t.config.parts() > 1 {
-		return t.accumulate(b.steps[0], w)
+	if b.args != nil {
+		count := tensors.FromScalar(int32(len(b.steps)))
+		if err := t.call(t.many.Call, append(anys(b.args), count), w); err != nil {
+			return err
+		}
+		return release(b.args)
 	}
-	var args []any
-	for _, s := range b.steps {
-		args = append(append(args, s.parts[0].args()...), s.scalars)
+	s := b.steps[0]
+	if t.config.parts() > 1 {
+		return t.accumulate(s, w)
 	}
 	exec := t.step
-	switch {
-	case len(b.steps) > 1:
-		exec = t.many
-	case look && !t.measure:
+	if s.look && t.norm == normNever {
 		exec = t.measured
 	}
-	return t.call(exec.Call, args, w)
+	if err := t.call(exec.Call, append(anys(s.parts[0].args), s.scalars), w); err != nil {
+		return err
+	}
+	return release(s.parts[0].args)
 }
 
 // call runs a computation that takes window and state and gives them back.
@@ -446,7 +455,7 @@ func (t *Trainer) accumulate(s step, w []*tensors.Tensor) error {
 		}
 	}
 	for _, p := range s.parts {
-		args := append(p.args(), s.scalars)
+		args := append(anys(p.args), s.scalars)
 		for _, v := range sums {
 			buf, err := t.session.Donate(v)
 			if err != nil {
@@ -471,6 +480,9 @@ func (t *Trainer) accumulate(s step, w []*tensors.Tensor) error {
 				t.values[i].FinalizeAll()
 				t.values[i], out = out[0], out[1:]
 			}
+		}
+		if err := release(p.args); err != nil {
+			return err
 		}
 	}
 	args := []any{s.scalars}
@@ -535,23 +547,26 @@ func (t *Trainer) Evaluate(ctx context.Context, d *dataset.Data, averaged bool) 
 			return Metrics{}, err
 		}
 		lengths := t.source.lengths(d, rows)
-		in := part{x: t.source.tensors(t.Program, d, rows, lengths), y: t.labels(d, rows, lengths), rows: rows}
+		a := &arguments{session: t.session}
+		t.source.put(a, d, rows, lengths)
+		t.labels(a, d, rows, lengths)
 		w, n, sum := t.weights(d, rows, lengths)
-		if w != nil {
-			in.weight = mlx.Tensor(w, len(w))
+		if w != nil && t.body == "" {
+			put(a, w, len(w))
 		}
-		t.compact(&in, d, lengths)
-		args := in.args()
+		if a.err != nil {
+			return Metrics{}, a.err
+		}
 		counted += n
 		weight += sum
 		err := mlx.Try(func() error {
-			out, err := t.eval.Call(append(args, params...)...)
+			out, err := t.eval.Call(append(anys(a.tensors), params...)...)
 			if err != nil {
 				return err
 			}
 			loss += float64(tensors.ToScalar[float32](out[0]))
 			right += float64(tensors.ToScalar[float32](out[1]))
-			return nil
+			return release(a.tensors)
 		})
 		if err != nil {
 			return Metrics{}, err

@@ -18,9 +18,11 @@ done | awk '
   { name = $1; sub(/^BenchmarkRatio\//, "", name); sub(/-[0-9]+$/, "", name) }
   /^BenchmarkRatio/ { for (i = 3; i < NF; i++) if ($(i + 1) ~ /ms\/step$/) least(name, $(i + 1), $i) }
   $2 == "jax-ms/step" { least($1, $2, $3) }
-  function least(n, what, v) { models[n] = 1; if (!((n, what) in t) || v + 0 < t[n, what]) t[n, what] = v + 0 }
+  function least(n, what, v) { if (!((n, what) in t) || v + 0 < t[n, what]) t[n, what] = v + 0 }
   END {
-    for (n in models) {
+    count = split("64-128-64-10 784-256-10 cnn encoder bert-tiny minilm", order, " ")
+    for (i = 1; i <= count; i++) {
+      n = order[i]
       m = t[n, "mbuild-ms/step"]; h = t[n, "hand-ms/step"]; j = t[n, "jax-ms/step"]
       if (m && h && j) printf "%-14s mbuild %.3f ms, by hand %.3f ms, JAX %.3f ms a step; mbuild / by hand %.2f, mbuild / JAX %.2f\n", n, m, h, j, m / h, m / j
     }
