@@ -139,7 +139,7 @@ func TestRefereeMiniLM(t *testing.T) {
 // sameTensors saves a model as transformers has it, and wants each tensor of a file but position_ids, to the byte, and no other.
 func sameTensors(t *testing.T, m *bundle.Model, path string) {
 	t.Helper()
-	saved, err := Save(m, nil)
+	saved, err := Save(m, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
