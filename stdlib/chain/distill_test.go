@@ -134,10 +134,6 @@ func TestDistilled(t *testing.T) {
 	}
 }
 
-func origin(job *executor.Job) string {
-	return filepath.Join(filepath.Base(filepath.Dir(job.Out("model")))[3:], "state")
-}
-
 func mustInfer(t *testing.T, path string) *graph.Info {
 	b, err := os.ReadFile(path)
 	if err != nil {

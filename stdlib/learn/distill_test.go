@@ -204,7 +204,7 @@ func TestDistillRows(t *testing.T) {
 // TestDistillTokens: the same of a tagger, in batches of several lengths: what is padding, or has no label, counts nowhere.
 func TestDistillTokens(t *testing.T) {
 	l := graphtest.Layer
-	g, info := over(t, l("embedding", "h", "vocabulary", 10, "units", 4, "init", "glorot_uniform", "inputs", "ids"), l("dense", "logits", "units", 3, "use_bias", false))
+	g, _ := over(t, l("embedding", "h", "vocabulary", 10, "units", 4, "init", "glorot_uniform", "inputs", "ids"), l("dense", "logits", "units", 3, "use_bias", false))
 	g.Outputs = []string{"logits", "h"}
 	info, err := graph.Infer(g)
 	if err != nil {
