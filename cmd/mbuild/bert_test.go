@@ -74,6 +74,7 @@ func everyTenthLine(t testing.TB, packed []byte) []byte {
 // sentences and an epoch of everything, and holds the shape of what comes out; the long form is the example as it stands, and all
 // gates must open.
 func TestBERT(t *testing.T) {
+	t.Parallel()
 	long := os.Getenv("MBUILD_LONG") != ""
 	store := t.TempDir()
 	dirs := map[bool]string{false: bert(t, false, long, ""), true: bert(t, true, long, "")}

@@ -108,6 +108,7 @@ eval "classification" "taught" {
 // TestDistillationHelps: a student that a teacher teaches beats the same student without one, at equal steps, in the mean over its
 // seeds and in most of them; all are reported. The long form takes seeds 1 to 5 on three splits, the short one two of the first.
 func TestDistillationHelps(t *testing.T) {
+	t.Parallel()
 	splits, seeds := []int{7}, []int{1, 2}
 	if os.Getenv("MBUILD_LONG") != "" {
 		splits, seeds = []int{7, 11, 12}, []int{1, 2, 3, 4, 5}

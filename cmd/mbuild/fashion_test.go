@@ -57,6 +57,7 @@ func fashion(t testing.TB, cue, whole bool, more string) string {
 // TestFashion builds examples/fashion-cnn: in HCL, and again from the store in CUE. The default form trains on the first 200
 // images and holds the shape of what comes out; the long form trains on all that the repository has, and all gates must open.
 func TestFashion(t *testing.T) {
+	t.Parallel()
 	long := os.Getenv("MBUILD_LONG") != ""
 	store := t.TempDir()
 	dirs := map[bool]string{false: fashion(t, false, long, ""), true: fashion(t, true, long, "")}
