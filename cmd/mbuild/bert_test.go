@@ -98,7 +98,7 @@ func TestBERT(t *testing.T) {
 		}
 	}
 	if long {
-		for _, name := range []string{"student/config.json", "student/model.safetensors", "tokenizer/tokenizer.json", "reviews-int8.onnx"} {
+		for _, name := range []string{"student/config.json", "student/model.safetensors", "student/tokenizer.json", "student/tokenizer_config.json", "reviews-int8.onnx"} {
 			if _, err := os.Stat(filepath.Join(dirs[false], "dist", name)); err != nil {
 				t.Error(err)
 			}

@@ -35,6 +35,25 @@ func TestTower(t *testing.T) {
 	}
 }
 
+// TestTowerOfSharedWeights: a tower whose weights are the other's has them itself.
+func TestTowerOfSharedWeights(t *testing.T) {
+	g := &graph.Graph{Outputs: []string{"score"},
+		Inputs: []graph.Input{{Name: "a", Shape: []int{2}, DType: graph.F32, Scale: 1}, {Name: "b", Shape: []int{2}, DType: graph.F32, Scale: 1}},
+		Layers: []graph.Layer{
+			{Name: "x", Op: "dense", Inputs: []string{"a"}, Attrs: map[string]any{"units": int64(3)}},
+			{Name: "y", Op: "shared", Inputs: []string{"b"}, Attrs: map[string]any{"weights": "x"}},
+			{Name: "score", Op: "dot", Inputs: []string{"x", "y"}},
+		}}
+	w := bundle.Params{"weight": nil}
+	out, err := tower(&bundle.Model{Graph: g, Params: map[string]bundle.Params{"x": w}}, "y")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(out.Graph.Inputs) != 1 || out.Graph.Inputs[0].Name != "b" || len(out.Graph.Layers) != 1 || len(out.Params["y"]) != 1 {
+		t.Errorf("%+v, %v", out.Graph, out.Params)
+	}
+}
+
 // TestNormalize: vectors have length 1 then, and those of zeros are counted.
 func TestNormalize(t *testing.T) {
 	v := []float32{3, 4, 0, 0, 0, -2}

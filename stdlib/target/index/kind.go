@@ -114,6 +114,10 @@ func tower(m *bundle.Model, output string) (*bundle.Model, error) {
 	if m.Graph.Layer(output) == nil {
 		return nil, fmt.Errorf("the model has no layer %q; it gives %v", output, m.Graph.Outputs)
 	}
+	m, err := m.Unshared() // a tower that shares its weights holds them itself, and the other input is not needed
+	if err != nil {
+		return nil, err
+	}
 	need := map[string]bool{output: true}
 	g := &graph.Graph{Outputs: []string{output}}
 	whole := m.Graph.Clone()
@@ -141,7 +145,6 @@ func tower(m *bundle.Model, output string) (*bundle.Model, error) {
 			}
 		}
 	}
-	var err error
 	out.Info, err = graph.Infer(g)
 	return out, err
 }
