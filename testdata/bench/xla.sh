@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # A training step through mbuild, one written by hand over GoMLX, one in JAX and, where it is installed, one in PyTorch, by turns, with
-# 2 threads; the first two on XLA's CPU backend.
-# Usage: testdata/bench/xla.sh DIRECTORY [ROUNDS [MODEL]]. The directory keeps plugin and virtual environment (jax); for PyTorch run
-# testdata/bench/install.sh DIRECTORY/jax torch. Prints, for each model, the smallest times of all rounds, and their ratios.
+# 2 threads; the first two on the backend that is named, XLA's for the CPU if none is.
+# Usage: testdata/bench/xla.sh DIRECTORY [ROUNDS [MODEL [xla:cpu|go]]]. The directory keeps plugin and virtual environment (jax); for
+# PyTorch run testdata/bench/install.sh DIRECTORY/jax torch. Prints, for each model whose name contains MODEL, the smallest times of all
+# rounds, and their ratios.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 mkdir -p "$1"
@@ -16,7 +17,7 @@ run=(env -u XLA_FLAGS PJRT_NPROC=2 NPROC=2 MALLOC_MMAP_THRESHOLD_=4294967296 MAL
 others=(jax)
 "$python" -c 'import torch' 2>"$dir/torch.log" && others+=(torch) || echo "without PyTorch: $(tail -1 "$dir/torch.log")" >&2
 for _ in $(seq "${2:-5}"); do
-  (cd "$root/stdlib/learn" && "${run[@]}" MBUILD_TEST_BACKEND=xla:cpu MBUILD_PJRT_CPU="$plugin" "$dir/learn.test" -test.run xxx -test.bench "Ratio/${3:-}" -test.benchtime 2s)
+  (cd "$root/stdlib/learn" && "${run[@]}" MBUILD_TEST_BACKEND="${4:-xla:cpu}" MBUILD_PJRT_CPU="$plugin" "$dir/learn.test" -test.run xxx -test.bench "Ratio/${3:-}" -test.benchtime 2s)
   for o in "${others[@]}"; do
     "${run[@]}" JAX_PLATFORMS=cpu "$python" -B "$root/testdata/bench/${o}_training.py" 2 "${3:-}"
   done
