@@ -1,23 +1,13 @@
-"""Training in JAX, jitted, with donated buffers, for the models of BenchmarkRatio in stdlib/learn: short epochs, smallest time a step.
+"""Training in JAX, jitted, with donated buffers, for the models of training_models.py: short epochs, smallest time a step.
 
 Shuffled rows are gathered on the host and fed to every step; the loss is summed on the device and read once an epoch, as mbuild
 does. The convolutional network is slices and one product, pooled by reshape, which on a CPU is faster in JAX, too, than its own
 convolution. Run by testdata/bench/xla.sh.
 """
-import sys
-import time
-
 import jax
 import jax.numpy as jnp
-import numpy as np
 
-
-def dense_init(widths, rng):
-    params = []
-    for i, o in zip(widths, widths[1:]):
-        limit = np.sqrt(6 / (i + o))
-        params += [rng.uniform(-limit, limit, (i, o)).astype(np.float32), np.zeros(o, np.float32)]
-    return params
+import training_models as models
 
 
 def mlp(params, x):
@@ -39,13 +29,7 @@ def cnn(params, x):
     return x.reshape(x.shape[0], -1) @ params[4] + params[5]
 
 
-def cnn_init(rng):
-    return dense_init((9, 16), rng) + dense_init((9 * 16, 32), rng) + dense_init((7 * 7 * 32, 10), rng)
-
-
-def encoder(length, units, heads, inner, vocabulary, blocks):
-    """A transformer encoder, the norm behind, with token and position embeddings, a mask and mean pooling: forward, init, data."""
-
+def encoder(e):
     def norm(x, scale, shift):
         x = x - x.mean(-1, keepdims=True)
         return x / jnp.sqrt((x * x).mean(-1, keepdims=True) + 1e-5) * scale + shift
@@ -57,45 +41,17 @@ def encoder(length, units, heads, inner, vocabulary, blocks):
         m = mask.astype(jnp.float32)
         bias = ((m - 1) * 1e9)[:, None, None, :]
         x = norm(next(p)[ids] + next(p), next(p), next(p))
-        split = lambda y: y.reshape(*y.shape[:2], heads, units // heads)
-        for _ in range(blocks):
+        split = lambda y: y.reshape(*y.shape[:2], e.heads, e.units // e.heads)
+        for _ in range(e.blocks):
             q, k, v = split(dense(x)), split(dense(x)), split(dense(x))
-            scores = jnp.einsum("bqhd,bkhd->bhqk", q * (units // heads) ** -0.5, k)
+            scores = jnp.einsum("bqhd,bkhd->bhqk", q * (e.units // e.heads) ** -0.5, k)
             y = jnp.einsum("bhqk,bkhd->bqhd", jax.nn.softmax(scores + bias), v).reshape(x.shape)
             x = norm(x + dense(y), next(p), next(p))
             x = norm(x + dense(jax.nn.gelu(dense(x))), next(p), next(p))
         pool = (x * m[..., None]).sum(1) / jnp.maximum(m.sum(1, keepdims=True), 1e-9)
         return dense(pool)
 
-    def init(rng):
-        f = lambda *shape: (rng.normal(size=shape) * 0.02).astype(np.float32)
-        ln = lambda: [np.ones(units, np.float32), np.zeros(units, np.float32)]
-        out = [f(vocabulary, units), f(length, units), *ln()]
-        for _ in range(blocks):
-            out += dense_init((units, units), rng) + dense_init((units, units), rng) + dense_init((units, units), rng)
-            out += dense_init((units, units), rng) + ln()
-            out += dense_init((units, inner), rng) + dense_init((inner, units), rng) + ln()
-        return out + dense_init((units, 2), rng)
-
-    def data(rng, rows):
-        return rng.integers(1, vocabulary, (rows, length)).astype(np.int32), np.ones((rows, length), np.int32)
-
-    return forward, init, data
-
-
-def features(width):
-    return lambda rng, rows: rng.normal(size=(rows, width)).astype(np.float32)
-
-
-# name: forward, init, data, classes, batch, steps of an epoch
-MODELS = {
-    "64-128-64-10": (mlp, lambda rng: dense_init((64, 128, 64, 10), rng), features(64), 10, 64, 256),
-    "784-256-10": (mlp, lambda rng: dense_init((784, 256, 10), rng), features(784), 10, 128, 256),
-    "cnn": (cnn, cnn_init, features(784), 10, 32, 16),
-    "encoder": (*encoder(64, 128, 4, 512, 1000, 2), 2, 16, 16),
-    "bert-tiny": (*encoder(128, 128, 2, 512, 30522, 2), 2, 16, 8),
-    "minilm": (*encoder(128, 384, 12, 1536, 30522, 6), 2, 16, 2),
-}
+    return forward
 
 
 def step_of(forward):
@@ -115,32 +71,18 @@ def step_of(forward):
     return jax.jit(step, donate_argnums=0)
 
 
-def main(seconds, only):
-    for name, (forward, init, data, classes, batch, steps) in MODELS.items():
-        if only not in name:
-            continue
-        rng = np.random.default_rng(1)
-        rows = batch * steps
-        x = data(rng, rows)
-        y = rng.integers(0, classes, rows).astype(np.int32)
-        params = [jnp.asarray(p) for p in init(rng)]
-        state = (params, [jnp.zeros_like(p) for p in params], [jnp.zeros_like(p) for p in params], jnp.float32(0), jnp.float32(0))
-        step = step_of(forward)
-        best, end = None, None
-        while end is None or time.perf_counter() < end:
-            start = time.perf_counter()
-            order = rng.permutation(rows)
-            for at in range(0, rows, batch):
-                take = order[at : at + batch]
-                state = step(state, jax.tree.map(lambda a: a[take], x), y[take])
-            float(state[4])
-            took = time.perf_counter() - start
-            if end is None:  # the first epoch compiles
-                end = time.perf_counter() + seconds
-            else:
-                best = took if best is None else min(best, took)
-        print(f"{name} jax-ms/step {best * 1e3 / steps:.4f}", flush=True)
+def trainer(model, params, x, y):
+    forward = {models.MLP: lambda m: mlp, models.CNN: lambda m: cnn, models.Encoder: encoder}[type(model)](model)
+    run = step_of(forward)
+    params = [jnp.asarray(p) for p in params]
+    state = (params, [jnp.zeros_like(p) for p in params], [jnp.zeros_like(p) for p in params], jnp.float32(0), jnp.float32(0))
+
+    def step(rows):
+        nonlocal state
+        state = run(state, jax.tree.map(lambda a: a[rows], x), y[rows])
+
+    return step, lambda: float(state[4])
 
 
 if __name__ == "__main__":
-    main(float(sys.argv[1]) if len(sys.argv) > 1 else 2, sys.argv[2] if len(sys.argv) > 2 else "")
+    models.main("jax-ms/step", trainer)

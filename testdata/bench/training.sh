@@ -1,19 +1,17 @@
 #!/usr/bin/env bash
-# The whole table of training in docs/benchmarks.md: steps on XLA beside GoMLX by hand and JAX, steps on the Go backend beside GoMLX by
-# hand, what features cost in time and memory on both, and what a segment costs beside its epoch.
+# The whole table of training in docs/benchmarks.md: steps on XLA and on the Go backend beside GoMLX by hand, JAX and, where it is
+# installed, PyTorch (see xla.sh), what features cost in time and memory on both, and what a segment costs beside its epoch.
 # Usage: testdata/bench/training.sh DIRECTORY [ROUNDS]. The directory keeps plugin, virtual environment and programs.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
-echo "Steps on XLA"
-bash "$root/testdata/bench/xla.sh" "$1" "${2:-3}"
+for backend in xla:cpu go; do
+  echo "Steps on $backend"
+  bash "$root/testdata/bench/xla.sh" "$1" "${2:-3}" "" "$backend"
+done
 dir=$(cd "$1" && pwd)
 plugin=$(bash "$root/.ci/pjrt-cpu.sh" "$dir/pjrt")
 environment=(env -u XLA_FLAGS PJRT_NPROC=2 NPROC=2 MALLOC_MMAP_THRESHOLD_=4294967296 MALLOC_TRIM_THRESHOLD_=8589934592 MALLOC_TOP_PAD_=67108864)
 cd "$root/stdlib/learn"
-echo "Steps on the Go backend"
-for _ in $(seq "${2:-3}"); do
-  "$dir/learn.test" -test.run xxx -test.bench Ratio -test.benchtime 3s | grep ratio
-done
 echo "Features on the Go backend"
 "$dir/learn.test" -test.run xxx -test.bench Features -test.benchtime 3x | grep MB
 echo "Features on XLA, each in a process of its own"
