@@ -25,6 +25,9 @@ import (
 // operations that wait for workers fill the pool, with one processor at once; the bits are the same.
 const goConfig = "ops_sequential,creation_order"
 
+// IsGo reports whether a backend is the pure Go one, for lowerings that compute the same numbers in other operations there.
+func IsGo(b compute.Backend) bool { return b.Name() == "Go Backend" }
+
 // Session is an open backend. It may be used by several goroutines.
 type Session struct {
 	Name    string

@@ -25,6 +25,9 @@ func TestOpen(t *testing.T) {
 	if again, _ := Open(Go); again != s {
 		t.Error("a second Open gives another session")
 	}
+	if !IsGo(s.Backend) {
+		t.Errorf("the Go backend is called %q now", s.Backend.Name())
+	}
 	plugged := "-tags xla"
 	if HasXLA {
 		plugged = "in workers only"

@@ -7,6 +7,7 @@ import (
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
 
+	"mbuild.dev/mbuild/executor/mlx"
 	"mbuild.dev/mbuild/stdlib/graph"
 )
 
@@ -49,8 +50,14 @@ func (l *Lowering) pool(layer *graph.Layer, x *Node) *Node {
 	return y
 }
 
-// greater is the maximum of two; its gradient goes to x unless y is greater.
-func greater(x, y *Node) *Node { return Where(LessThan(x, y), y, x) }
+// greater is the maximum of two; its gradient goes to x unless y is greater. The Go backend computes the gradient of Where in two
+// operations and that of Max in seven, to the same numbers; XLA fuses the seven, and a training step with Where takes 1.4 times as long there.
+func greater(x, y *Node) *Node {
+	if !mlx.IsGo(x.Graph().Backend()) {
+		return Max(x, y)
+	}
+	return Where(LessThan(x, y), y, x)
+}
 
 // tiles is the mean over windows that neither overlap nor leave gaps; what is left over at the end falls away.
 func tiles(w *graph.Window, x *Node) *Node {
