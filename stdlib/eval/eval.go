@@ -69,11 +69,11 @@ func kind(typ string, table *schema.Kind, metrics func(*planner.Lowering) []stri
 type Predict func(ctx context.Context, job *executor.Job, s *mlx.Session, m *bundle.Model, d *dataset.Data) ([]float32, *dataset.Data, error)
 
 // predict gives what the model gives, and the data as it is.
-func predict(ctx context.Context, _ *executor.Job, s *mlx.Session, m *bundle.Model, d *dataset.Data) ([]float32, *dataset.Data, error) {
+func predict(ctx context.Context, job *executor.Job, s *mlx.Session, m *bundle.Model, d *dataset.Data) ([]float32, *dataset.Data, error) {
 	if d.Of.Label == nil {
 		return nil, nil, errors.New("the dataset has no label: set label in its block")
 	}
-	return predictAny(ctx, nil, s, m, d)
+	return predictAny(ctx, job, s, m, d)
 }
 
 // predictAny also takes data without a label.

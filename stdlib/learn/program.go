@@ -94,7 +94,7 @@ func NewProgram(s *mlx.Session, g *graph.Graph, info *graph.Info, c *Config, mas
 	p.group = 1
 	if step := 3 * float64(info.FLOPs) * float64(c.Batch); s.Name != mlx.Go && c.parts() == 1 && p.body == "" && c.Distill == nil && step < smallStep {
 		// The Go backend has nothing to gain: a call costs it some microseconds. How many positions are asked for differs from step
-		// to step, and what stands beside a teacher's vectors are projections, which the loop does not hold.
+		// to step, so they have no common shape. A teacher's vectors have one; that loop has never been held against single steps, so it is not used.
 		bytes := 0
 		for _, in := range g.Inputs {
 			bytes += 4 * c.Batch * graph.Size(in.Shape)
