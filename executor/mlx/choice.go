@@ -91,6 +91,7 @@ func (c *Choice) flags() string {
 //	processor         on a CPU: its maker and instruction set, for which XLA compiles and by which its libraries choose kernels
 //	threads           on a CPU: the size of XLA's pool, by which it divides some sums
 //	flags             XLA's flags
+//	lowering          goes up when mbuild has XLA compute the same things in another way
 //
 // The number of processors is not in it; a test holds that it changes nothing.
 func (c *Choice) Fingerprint() string {
@@ -103,6 +104,7 @@ func (c *Choice) Fingerprint() string {
 		doc["config"], doc["simd"] = goConfig, SIMD()
 	} else {
 		doc["go-xla"], doc["plugin"], doc["device"], doc["flags"] = moduleVersion("github.com/gomlx/go-xla"), c.Plugin.Digest, c.Kind, c.flags()
+		doc["lowering"] = int64(2)
 		if c.Platform == PlatformCPU {
 			doc["threads"], doc["processor"] = int64(c.Threads), processor()
 		}
@@ -132,7 +134,8 @@ const EnvChoice = "MBUILD_BACKEND_CHOICE"
 // change results, XLA_FLAGS above all, is kept from it by not being here.
 //
 // On a CPU the pool of threads has a fixed size, for it changes bits. glibc's malloc returns large blocks to the system at
-// once by default, and XLA asks for such blocks at every step; kept, a transformer's step takes half the time.
+// once by default, and XLA asks for such blocks at every step; kept, a transformer's step takes half the time, and in huge pages, where the
+// kernel leaves them to be asked for, a tenth less again.
 func (c *Choice) Environment() []string {
 	if c.Plugin == nil {
 		return nil
@@ -146,7 +149,7 @@ func (c *Choice) Environment() []string {
 	switch c.Platform {
 	case PlatformCPU:
 		env = append(env, fmt.Sprintf("PJRT_NPROC=%d", c.Threads),
-			"MALLOC_MMAP_THRESHOLD_=4294967296", "MALLOC_TRIM_THRESHOLD_=8589934592", "MALLOC_TOP_PAD_=67108864")
+			"MALLOC_MMAP_THRESHOLD_=4294967296", "MALLOC_TRIM_THRESHOLD_=8589934592", "MALLOC_TOP_PAD_=67108864", "GLIBC_TUNABLES=glibc.malloc.hugetlb=1")
 	case PlatformCUDA:
 		env = append(env, "XLA_FLAGS="+cudaFlags, "NVIDIA_TF32_OVERRIDE=0")
 		for _, k := range []string{"CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER"} {

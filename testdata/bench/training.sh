@@ -10,7 +10,7 @@ for backend in xla:cpu go; do
 done
 dir=$(cd "$1" && pwd)
 plugin=$(bash "$root/.ci/pjrt-cpu.sh" "$dir/pjrt")
-environment=(env -u XLA_FLAGS PJRT_NPROC=2 NPROC=2 MALLOC_MMAP_THRESHOLD_=4294967296 MALLOC_TRIM_THRESHOLD_=8589934592 MALLOC_TOP_PAD_=67108864)
+environment=(env -u XLA_FLAGS PJRT_NPROC=2 NPROC=2 MALLOC_MMAP_THRESHOLD_=4294967296 MALLOC_TRIM_THRESHOLD_=8589934592 MALLOC_TOP_PAD_=67108864 GLIBC_TUNABLES=glibc.malloc.hugetlb=1)
 cd "$root/stdlib/learn"
 echo "Features on the Go backend"
 "$dir/learn.test" -test.run xxx -test.bench Features -test.benchtime 3x | grep MB

@@ -13,7 +13,7 @@ test -x "$python" || bash "$root/testdata/bench/install.sh" "$dir/jax"
 plugin=$(bash "$root/.ci/pjrt-cpu.sh" "$dir/pjrt")
 (cd "$root" && CGO_ENABLED=1 GOEXPERIMENT=simd go test -tags xla -c -o "$dir/learn.test" ./stdlib/learn)
 # What a worker of XLA has in its environment, and the others get, too: malloc that keeps large blocks, and as many threads.
-run=(env -u XLA_FLAGS PJRT_NPROC=2 NPROC=2 MALLOC_MMAP_THRESHOLD_=4294967296 MALLOC_TRIM_THRESHOLD_=8589934592 MALLOC_TOP_PAD_=67108864)
+run=(env -u XLA_FLAGS PJRT_NPROC=2 NPROC=2 MALLOC_MMAP_THRESHOLD_=4294967296 MALLOC_TRIM_THRESHOLD_=8589934592 MALLOC_TOP_PAD_=67108864 GLIBC_TUNABLES=glibc.malloc.hugetlb=1)
 others=(jax)
 "$python" -c 'import torch' 2>"$dir/torch.log" && others+=(torch) || echo "without PyTorch: $(tail -1 "$dir/torch.log")" >&2
 for _ in $(seq "${2:-5}"); do

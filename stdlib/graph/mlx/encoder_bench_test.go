@@ -78,7 +78,10 @@ func (c encoder) byHand(args []*Node) *Node {
 		x = Div(centred, Sqrt(AddScalar(ReduceAndKeep(Square(centred), ReduceMean, 2), 1e-5)))
 		return Add(Mul(x, vector(c.units)), vector(c.units))
 	}
-	dense := func(x *Node, units int) *Node { return Add(MatMul(x, next()), vector(units)) }
+	dense := func(x *Node, units int) *Node { // of matrices, whose gradient is faster on XLA
+		y := MatMul(Reshape(x, c.rows*c.length, -1), next())
+		return Add(Reshape(y, c.rows, c.length, units), vector(units))
+	}
 	m := ConvertDType(mask, dtypes.Float32)
 	bias := Reshape(MulScalar(AddScalar(m, -1), 1e9), c.rows, 1, 1, c.length)
 	x := Gather(next(), ExpandDims(ids, -1))

@@ -212,7 +212,24 @@ func (l *Lowering) dense(layer *graph.Layer, x *Node) *Node {
 		y := integerMatMul(q, l.weight(layer))
 		return l.finish(layer, Mul(y, row(scale, y)))
 	}
-	return l.finish(layer, MatMul(x, l.weight(layer)))
+	return l.finish(layer, matMul(x, l.weight(layer)))
+}
+
+// matMul is x [..., in] times w [in, out].
+func matMul(x, w *Node) *Node {
+	return onRows(x, func(x *Node) *Node { return MatMul(x, w) })
+}
+
+// onRows gives x [..., in] to f as a matrix [rows, in]. Of a product with more axes XLA would compute the gradient of the weight from
+// transposed copies, at half the speed on a CPU; to the Go backend it is the same.
+func onRows(x *Node, f func(*Node) *Node) *Node {
+	dims := x.Shape().Dimensions
+	last := len(dims) - 1
+	if last < 2 {
+		return f(x)
+	}
+	y := f(Reshape(x, -1, dims[last]))
+	return Reshape(y, append(slices.Clone(dims[:last]), y.Shape().Dimensions[1])...)
 }
 
 // quantize is DynamicQuantizeLinear of ONNX: x becomes whole numbers q from -255 to 255, with one scale for the whole tensor,

@@ -41,7 +41,7 @@ func (l *Lowering) types(layer *graph.Layer, x *Node) *Node {
 // tied multiplies with the weight of an embedding as it lies: its rows are the columns of the product.
 func (l *Lowering) tied(layer *graph.Layer, x *Node) *Node {
 	e := l.weight(l.Graph.Layer(layer.Text("embedding", "")))
-	y := DotGeneral(x, []int{x.Rank() - 1}, nil, e, []int{1}, nil)
+	y := onRows(x, func(x *Node) *Node { return DotGeneral(x, []int{1}, nil, e, []int{1}, nil) })
 	if layer.Flag("use_bias", true) {
 		y = Add(y, row(l.param(layer, "bias"), y))
 	}
@@ -161,7 +161,7 @@ func (l *Lowering) recurrent(layer *graph.Layer, x *Node) *Node {
 		if layer.Op == "gru" {
 			c.b = row(l.param(layer, "recurrent_bias"+suffix), c.u)
 		}
-		in := MatMul(x, l.param(layer, "weight"+suffix))
+		in := matMul(x, l.param(layer, "weight"+suffix))
 		in = Add(in, row(l.param(layer, "bias"+suffix), in))
 		steps, outs := positionsOf(in), make([]*Node, length)
 		for i := range length {
