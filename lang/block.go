@@ -1,10 +1,11 @@
 package lang
 
 import (
+	"strings"
+
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
-	"strings"
 
 	"mbuild.dev/mbuild/lang/schema"
 	"mbuild.dev/mbuild/lang/value"
