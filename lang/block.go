@@ -1,6 +1,8 @@
 package lang
 
 import (
+	"strings"
+
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
@@ -183,7 +185,11 @@ func (m *module) instance(d *declaration, key string, s scope) *Block {
 	}
 	body := d.block.Body
 	raw, ok := m.evalBody(body, d.schema.Struct, s, true)
-	b.ranges = func(path string, onKey bool) hcl.Range { return rangeIn(body, path, onKey, d.block.DefRange()) }
+	b.ranges = func(path string, onKey bool) hcl.Range {
+		head, _, _ := strings.Cut(path, ".")
+		list, _ := raw[head].([]any)
+		return rangeIn(body, path, onKey, d.block.DefRange(), len(list))
+	}
 	if !ok {
 		d.broken = true
 		return nil

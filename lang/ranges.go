@@ -11,7 +11,10 @@ import (
 
 // rangeIn finds the place of a path in a body: it follows attributes into literal lists and objects, and nested blocks by
 // their position among those of the same name.
-func rangeIn(body *hclsyntax.Body, path string, onKey bool, decl hcl.Range) hcl.Range {
+//
+// Of blocks among which one is dynamic, list is how many there are in all, which says how many it stands for; where it is not known, or
+// several are dynamic, those behind the first dynamic one have its place.
+func rangeIn(body *hclsyntax.Body, path string, onKey bool, decl hcl.Range, list int) hcl.Range {
 	head, rest, deeper := strings.Cut(path, ".")
 	if a := body.Attributes[head]; a != nil {
 		if !deeper {
@@ -31,8 +34,20 @@ func rangeIn(body *hclsyntax.Body, path string, onKey bool, decl hcl.Range) hcl.
 	if len(blocks) == 0 {
 		return decl
 	}
-	if slices.ContainsFunc(blocks, func(b *hclsyntax.Block) bool { return b.Type == "dynamic" }) {
-		return blocks[0].DefRange()
+	dynamic := func(b *hclsyntax.Block) bool { return b.Type == "dynamic" }
+	if first := slices.IndexFunc(blocks, dynamic); first >= 0 {
+		idx, _, _ := strings.Cut(rest, ".")
+		i, err := strconv.Atoi(idx)
+		after := len(blocks) - first - 1
+		switch {
+		case err != nil || i < 0:
+			return blocks[0].DefRange()
+		case i < first:
+		case !slices.ContainsFunc(blocks[first+1:], dynamic) && i >= list-after && i < list:
+			rest = strconv.Itoa(len(blocks)-(list-i)) + strings.TrimPrefix(rest, idx)
+		default:
+			return blocks[first].DefRange()
+		}
 	}
 	b := blocks[0]
 	if idx, after, _ := strings.Cut(rest, "."); deeper {
@@ -53,7 +68,7 @@ func rangeIn(body *hclsyntax.Body, path string, onKey bool, decl hcl.Range) hcl.
 		}
 		return b.LabelRanges[i]
 	}
-	return rangeIn(b.Body, rest, onKey, b.DefRange())
+	return rangeIn(b.Body, rest, onKey, b.DefRange(), 0)
 }
 
 func rangeInExpr(e hclsyntax.Expression, path string, onKey bool) hcl.Range {

@@ -174,6 +174,15 @@ func TestSequenceModules(t *testing.T) {
 			heads = 12
 			activation = "gelu_tanh"`, `source: "std/transformer_decoder", inputs: {vocabulary: 50257, length: 1024, units: 768, blocks: 12, heads: 12, activation: "gelu_tanh"}`,
 			124439808, "mask tokens positions embeddings_dropout layer0_attention_norm layer0_query layer0_sum layer11_sum final_norm predictions", []int{1024, 50257}}, // as published
+		"gpt": {`source = "std/transformer_decoder"
+			vocabulary = 40478
+			length = 512
+			units = 768
+			blocks = 12
+			heads = 12
+			norm = "post"
+			activation = "gelu_tanh"`, `source: "std/transformer_decoder", inputs: {vocabulary: 40478, length: 512, units: 768, blocks: 12, heads: 12, norm: "post", activation: "gelu_tanh"}`,
+			116534784, "mask tokens positions embeddings_dropout layer0_query layer0_attention_sum layer0_attention_norm layer0_inner layer0_sum layer0_norm layer11_sum layer11_norm predictions", []int{512, 40478}}, // OpenAIGPTModel of transformers
 		"rotary decoder": {`source = "std/transformer_decoder"
 			vocabulary = 50
 			length = 20

@@ -145,7 +145,11 @@ func (c *checker) checkList(t *Type, v any, path string) any {
 		return v
 	}
 	if len(l) < t.MinItems {
-		c.add(path, false, "too-few", "Too few elements", fmt.Sprintf("Found %d, at least %d are needed.", len(l), t.MinItems), "")
+		detail := fmt.Sprintf("Found %d, at least %d are needed.", len(l), t.MinItems)
+		if len(l) == 0 && t.Elem.Op == String {
+			detail += " If it is a fileset, no file matches its pattern."
+		}
+		c.add(path, false, "too-few", "Too few elements", detail, "")
 	}
 	out := make([]any, len(l))
 	for i, e := range l {

@@ -191,13 +191,14 @@ func TestTeacherErrors(t *testing.T) {
 			t.Errorf("got %v, want %s", err, want)
 		}
 	}
-	if _, err := b.do(teach, nil, map[string]string{"teacher": teacher, "data": data, "taught": data}, "lessons"); err != nil {
+	var f *executor.Failure
+	_, err := b.do(teach, nil, map[string]string{"teacher": teacher, "data": data, "taught": data}, "lessons")
+	if !errors.As(err, &f) || f.Attr != "teacher" || !strings.Contains(f.Detail, "The teacher: its \"logits\" has logits for each token, and the dataset has no label for each token") {
 		t.Error(err)
 	}
 	g := speaker(dense("logits", 3))
 	g.Layers[0].Attrs["vocabulary"] = int64(7)
-	_, err := b.do(teach, nil, map[string]string{"teacher": b.model("small", g, 1), "data": data}, "lessons")
-	var f *executor.Failure
+	_, err = b.do(teach, nil, map[string]string{"teacher": b.model("small", g, 1), "data": data}, "lessons")
 	if !errors.As(err, &f) || f.Attr != "teacher" || !strings.Contains(f.Detail, "The teacher: the tokenizer of the dataset's sequence \"text\" has 20 tokens, and the model's input \"input_ids\" goes to an embedding of 7 rows") {
 		t.Error(err)
 	}

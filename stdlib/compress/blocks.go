@@ -3,8 +3,6 @@ package compress
 import (
 	"fmt"
 	"slices"
-	"strconv"
-	"strings"
 
 	"mbuild.dev/mbuild/stdlib/artifact/bundle"
 	"mbuild.dev/mbuild/stdlib/graph"
@@ -68,30 +66,11 @@ type block struct {
 	out    string // its one layer that others take
 }
 
-// blockOf is the number of the block that a layer belongs to, and what its name is within it.
-func blockOf(layer string) (n int, rest string, ok bool) {
-	s, found := strings.CutPrefix(layer, "layer")
-	if !found {
-		return 0, "", false
-	}
-	end := strings.IndexFunc(s, func(r rune) bool { return r < '0' || r > '9' })
-	if end < 0 {
-		end = len(s)
-	} else if s[end] != '_' {
-		return 0, "", false
-	}
-	n, err := strconv.Atoi(s[:end])
-	if err != nil || strconv.Itoa(n) != s[:end] {
-		return 0, "", false
-	}
-	return n, s[end:], true
-}
-
 // blocksOf finds the stack of blocks of a graph, and checks that each takes what the one before gives.
 func blocksOf(g *graph.Graph, info *graph.Info) ([]block, error) {
 	var all []block
 	for _, l := range g.Layers {
-		n, _, ok := blockOf(l.Name)
+		n, _, ok := graph.Block(l.Name)
 		if !ok {
 			continue
 		}
@@ -109,7 +88,7 @@ func blocksOf(g *graph.Graph, info *graph.Info) ([]block, error) {
 	shared := map[string]int{} // what is taken from outside, by how many blocks
 	for i, b := range all {
 		for _, name := range outside(g, b) {
-			if n, _, ok := blockOf(name); !ok || n != i-1 {
+			if n, _, ok := graph.Block(name); !ok || n != i-1 {
 				shared[name]++
 			}
 		}
@@ -218,7 +197,7 @@ func DropGraph(g *graph.Graph, d Drop) (out *graph.Graph, names map[string]strin
 		for instead[name] != "" {
 			name = instead[name]
 		}
-		if n, rest, ok := blockOf(name); ok {
+		if n, rest, ok := graph.Block(name); ok {
 			return fmt.Sprintf("layer%d%s", slices.Index(kept, n), rest)
 		}
 		return name
@@ -231,7 +210,7 @@ func DropGraph(g *graph.Graph, d Drop) (out *graph.Graph, names map[string]strin
 	out, names = g.Clone(), map[string]string{}
 	out.Layers = nil
 	for _, l := range g.Clone().Layers {
-		if n, _, ok := blockOf(l.Name); ok && !slices.Contains(kept, n) {
+		if n, _, ok := graph.Block(l.Name); ok && !slices.Contains(kept, n) {
 			continue
 		}
 		was := l.Name

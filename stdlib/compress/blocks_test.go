@@ -67,7 +67,7 @@ func TestDropBlocks(t *testing.T) {
 			}
 			want := filled(t, stack(len(c.want), pre))
 			for name := range want.Params {
-				if n, rest, ok := blockOf(name); ok {
+				if n, rest, ok := graph.Block(name); ok {
 					want.Params[name] = m.Params[fmt.Sprintf("layer%d%s", c.want[n], rest)]
 				} else {
 					want.Params[name] = m.Params[name]

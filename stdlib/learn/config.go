@@ -46,6 +46,8 @@ type Config struct {
 	Only      []string  `json:"-"` // patterns, as of groups, of what is trained: all else is frozen, whatever groups say; none for all
 	Schedule  Schedule  `json:"schedule"`
 
+	LayerDecay float64 `json:"layer_decay"` // factor of the learning rate from each block of a stack to the one before it; 0 for none
+
 	Augment []augment.Op `json:"augment"` // what becomes of rows of the train split, anew in each epoch
 
 	Batch      int   `json:"batch"`      // rows in a step

@@ -133,6 +133,9 @@ func Teach(ctx context.Context, s *mlx.Session, m *bundle.Model, d *dataset.Data
 		if dst.tokens != nil && len(d.Of.Sequences) > 1 {
 			return nil, misfit("data", "the teacher's %q has a vector for each token, and the dataset has %d sequences; distillation by token is for one", name, len(d.Of.Sequences))
 		}
+		if i == 0 && dst.tokens != nil && (d.Of.Label == nil || d.Of.Label.Kind != "tags") {
+			return nil, misfit("teacher", "its %q has logits for each token, and the dataset has no label for each token: what is distilled are classes of rows or of words, not a language model, whose logits for every token of the data would have to be stored. Pre-train the student with train \"pretrain\", and distil into it what the teacher knows of a task", name)
+		}
 		v := &Taught{Width: dst.width, Tokens: dst.tokens != nil, Shape: info.Shapes[name]}
 		if into, all = append(into, dst), append(all, v); i == 0 {
 			t.Logits = v

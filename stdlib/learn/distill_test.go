@@ -338,4 +338,8 @@ func TestDistillErrors(t *testing.T) {
 			t.Errorf("got %v, want %s", err, want)
 		}
 	}
+	var f *Misfit
+	if _, err := Teach(context.Background(), session(t), m, words(5, false), nil, nil); !errors.As(err, &f) || f.Attr != "teacher" || !strings.Contains(err.Error(), `"logits" has logits for each token, and the dataset has no label for each token`) {
+		t.Errorf("a language model as a teacher: %v", err)
+	}
 }

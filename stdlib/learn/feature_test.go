@@ -220,6 +220,48 @@ func TestGroups(t *testing.T) {
 	}
 }
 
+// TestLayerDecay: with plain gradient descent a step of each part of a stack is the whole step times its factor, and that of a group.
+func TestLayerDecay(t *testing.T) {
+	dense := func(name string) graph.Layer {
+		return graph.Layer{Name: name, Op: "dense", Attrs: map[string]any{"units": int64(4), "activation": "tanh"}}
+	}
+	g, info := mlp(t, 3, 4, 2, dense("layer0_inner"), dense("layer0_outer"), dense("layer1"), dense("layers"), dense("pooler"))
+	d := blobs(6, 3, 2)
+	c := plain
+	c.Batch, c.Shuffle, c.Optimizer = 6, false, Optimizer{Type: "sgd", LR: 0.1}
+	before := &State{Params: Init(info, 9)}
+	whole, _ := run(t, g, info, c, d, before, 1)
+	c.LayerDecay = 0.5
+	c.Groups = []Group{{Match: []string{"layer0_outer/bias"}, LRScale: pointer(0.1)}}
+	got, _ := run(t, g, info, c, d, before, 1)
+	for name, want := range map[string]float32{"h/weight": 0.125, "layer0_inner/weight": 0.25, "layer0_outer/weight": 0.25, "layer0_outer/bias": 0.025,
+		"layer1/weight": 0.5, "layers/weight": 1, "pooler/bias": 1, "out/weight": 1} {
+		layer, param, _ := strings.Cut(name, "/")
+		at := func(s *State, i int) float32 { return s.Params[layer][param].Float32s()[i] }
+		moved := false
+		for i := range before.Params[layer][param].Float32s() {
+			step := at(whole, i) - at(before, i)
+			moved = moved || math.Abs(float64(step)) > 1e-5
+			if diff := at(got, i) - at(before, i) - want*step; math.Abs(float64(diff)) > 1e-7 {
+				t.Errorf("%s: number %d moves by %g, not by %g of %g", name, i, at(got, i)-at(before, i), want, step)
+				break
+			}
+		}
+		if !moved {
+			t.Errorf("%s does not move at all", name)
+		}
+	}
+	g, info = mlp(t, 3, 4, 2)
+	var m *Misfit
+	if _, err := NewTrainer(session(t), g, info, c, d, &State{Params: Init(info, 1)}, nil); !errors.As(err, &m) {
+		t.Errorf("no error: %v", err)
+	}
+	c.Groups = nil
+	if err := c.CheckLayerDecay(g); !errors.As(err, &m) || m.Attr != "layer_decay" {
+		t.Errorf("without blocks: %v", err)
+	}
+}
+
 // TestEMA follows the average by hand, through epochs of one step.
 func TestEMA(t *testing.T) {
 	g, info := mlp(t, 8, 4, 4)

@@ -105,7 +105,7 @@ func TestFrozenIsNotComputed(t *testing.T) {
 			t.Errorf("%s: %d matrix products and %d scatters, want %d and %d", c.what, matmul, scatter, c.matmul, c.scatter)
 		}
 		live := 0
-		for _, sl := range layout(info, &config) {
+		for _, sl := range layout(g, info, &config) {
 			if sl.live {
 				live++
 			} else if sl.moment != "" {

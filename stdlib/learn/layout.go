@@ -26,11 +26,18 @@ type slot struct {
 
 // layout lists the tensors of the state: parameters, then what is kept for those that are trained, in order of names, then the
 // scaler.
-func layout(info *graph.Info, c *Config) []slot {
+func layout(g *graph.Graph, info *graph.Info, c *Config) []slot {
 	var params, kepts []slot
+	var depths map[string]float64
+	if c.LayerDecay != 0 {
+		depths = c.depths(g)
+	}
 	for _, layer := range slices.Sorted(maps.Keys(info.Layers)) {
 		for _, p := range info.Layers[layer].Params {
 			t := c.treat(layer, p.Name)
+			if d, ok := depths[layer]; ok {
+				t.scale *= d
+			}
 			s := slot{layer: layer, param: p.Name, shape: p.Shape, treatment: t, live: !t.frozen}
 			s.trained = p.Trainable && s.live
 			params = append(params, s)

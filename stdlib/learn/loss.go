@@ -153,6 +153,8 @@ func (l Loss) fitData(name string, d *dataset.Data, out []int) error {
 		return misfit("data", "the dataset has no label: set label in its block")
 	case l.Classes && d.Classes == nil:
 		return misfit("loss", "%s needs a label that is a class; the dataset's is a number (use mse, mae or huber)", name)
+	case l.Classes && d.Of != nil && d.Of.Label != nil && d.Of.Label.Classes != nil && len(d.Of.Label.Classes) != outputs:
+		return misfit("data", "the model gives %d outputs, and the label %q has %d classes, %s: it must give one for each. Set the units of its last layer, or classes in the block of the dataset", outputs, d.Of.Label.Name, len(d.Of.Label.Classes), list(d.Of.Label.Classes))
 	case l.Classes && int(slices.Max(d.Classes)) >= outputs:
 		return misfit("data", "the model gives %d outputs, and the dataset has at least %d classes", outputs, slices.Max(d.Classes)+1)
 	case l.Binary && d.Classes != nil && slices.Max(d.Classes) > 1:

@@ -66,6 +66,9 @@ func NewProgram(s *mlx.Session, g *graph.Graph, info *graph.Info, c *Config, mas
 	if err := c.CheckGroups(g, info); err != nil {
 		return nil, err
 	}
+	if err := c.CheckLayerDecay(g); err != nil {
+		return nil, err
+	}
 	if err := c.CheckLanguage(g, info); err != nil {
 		return nil, err
 	}
@@ -74,7 +77,7 @@ func NewProgram(s *mlx.Session, g *graph.Graph, info *graph.Info, c *Config, mas
 			return nil, fmt.Errorf("layer %q is quantised or cast: training needs float32 weights; train first, then compress", l.Name)
 		}
 	}
-	p := &Program{session: s, graph: g, info: info, config: *c, loss: Losses[c.Loss], slots: layout(info, c)}
+	p := &Program{session: s, graph: g, info: info, config: *c, loss: Losses[c.Loss], slots: layout(g, info, c)}
 	if err := p.loss.Fit(c.Loss, g.Outputs[0], info.Shapes[g.Outputs[0]]); err != nil {
 		return nil, err
 	}

@@ -126,7 +126,7 @@ func addTexts(ctx context.Context, job *executor.Job, tr Training, t *token.Trai
 	if err != nil {
 		return 0, err
 	}
-	d, err := dataset.Read(job.In("data"), m, tr.Split)
+	d, release, err := dataset.Map(job.In("data"), m, tr.Split)
 	var none *dataset.ErrNoSplit
 	if errors.As(err, &none) {
 		return 0, misfit("split", "No such split", "%v.", err)
@@ -134,6 +134,7 @@ func addTexts(ctx context.Context, job *executor.Job, tr Training, t *token.Trai
 	if err != nil {
 		return 0, err
 	}
+	defer release()
 	texts := 0
 	for _, c := range columns {
 		col := d.Texts[c]

@@ -75,6 +75,7 @@ func Check(l *planner.Lowering, s chain.Spec, g *graph.Graph, only ...string) {
 	Blame(l, "Objective does not fit the model", c.CheckLanguage(g, info))
 	Blame(l, "Augmentation does not fit the model", c.CheckAugment(g))
 	Blame(l, "Groups do not fit the model", c.CheckGroups(g, info))
+	Blame(l, "Layer decay does not fit the model", c.CheckLayerDecay(g))
 }
 
 // Blame reports a *learn.Misfit at its attribute.

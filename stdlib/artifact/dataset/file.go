@@ -3,6 +3,7 @@ package dataset
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -32,7 +33,7 @@ func (m *Manifest) fields(rows int) []field {
 	}
 	for i := range m.Sequences {
 		s := &m.Sequences[i]
-		for _, part := range m.parts(s) {
+		for _, part := range m.Parts(s) {
 			out = append(out, field{SequenceTensor(s.Name, part), "I32", []int{-1}})
 		}
 		out = append(out, field{SequenceTensor(s.Name, "ends"), "I64", []int{rows}})
@@ -143,10 +144,16 @@ func (m *Manifest) tensors(d *Data) []safetensors.Tensor {
 		if t == nil {
 			t = &Tokens{}
 		}
-		for _, part := range m.parts(s) {
-			v := map[string][]int32{PartIDs: t.IDs, PartTypes: t.Types, wordsPart: t.Words}[part]
+		for _, part := range m.Parts(s) {
+			v := map[string][]int32{PartIDs: t.IDs, PartTypes: t.Types, PartWords: t.Words}[part]
 			fields[0].shape = []int{len(v)}
+			if t.Stream != nil {
+				fields[0].shape = []int{t.total()}
+			}
 			put(fields[0], safetensors.Bytes(v))
+			if t.Stream != nil {
+				ts[len(ts)-1].Stream = func(w io.Writer) error { return t.Stream(part, w) }
+			}
 			fields = fields[1:]
 		}
 		put(fields[0], safetensors.Bytes(t.Ends))
@@ -266,6 +273,24 @@ func Read(dir string, m *Manifest, split string) (*Data, error) {
 		return nil, fmt.Errorf("split %q: %w", s.Name, err)
 	}
 	return d, nil
+}
+
+// Map is Read of a file that is mapped into memory, where that can be, for data that is gone through once: what it returns may not be
+// written, and is gone after release.
+func Map(dir string, m *Manifest, split string) (d *Data, release func(), err error) {
+	s, err := m.find(split)
+	if err != nil {
+		return nil, nil, err
+	}
+	ts, _, release, err := safetensors.Map(filepath.Join(dir, s.Name+suffix))
+	if err != nil {
+		return nil, nil, err
+	}
+	if d, err = m.data(s.Rows, ts); err != nil {
+		release()
+		return nil, nil, fmt.Errorf("split %q: %w", s.Name, err)
+	}
+	return d, release, nil
 }
 
 // data makes a split of the tensors in its file.

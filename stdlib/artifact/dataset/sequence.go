@@ -2,6 +2,7 @@ package dataset
 
 import (
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 
@@ -19,8 +20,8 @@ const (
 	PartTypes = "types"
 )
 
-// wordsPart is stored for tags: the word that each token is of.
-const wordsPart = "words"
+// PartWords is stored for tags: the word that each token is of.
+const PartWords = "words"
 
 // Sequence is text as tokens: of each row a list of token ids, between 1 and MaxLength of them. Padding is not stored: consumers
 // pad the rows of a batch on the right, to one of a few Lengths.
@@ -44,6 +45,9 @@ type Tokens struct {
 	Types []int32 // nil where no input has them
 	Words []int32 // the word, counted from 0 in each row, that a token is of; -1 for special tokens; nil where the label is no tags
 	Ends  []int64 // the number of tokens up to the end of each row
+
+	// Stream writes a part, which is then nil here, as it is stored: for writing what should not be in memory.
+	Stream func(part string, w io.Writer) error
 }
 
 // Span is which tokens a row has: those from the first up to the second.
@@ -58,6 +62,14 @@ func (t *Tokens) Span(row int) (from, to int) {
 func (t *Tokens) Length(row int) int {
 	from, to := t.Span(row)
 	return to - from
+}
+
+// total is the number of tokens of all rows.
+func (t *Tokens) total() int {
+	if len(t.Ends) == 0 {
+		return 0
+	}
+	return int(t.Ends[len(t.Ends)-1])
 }
 
 // SequenceTensor is the name of the tensor of a part of a sequence: ids, types, words, or ends.
@@ -86,14 +98,14 @@ func (m *Manifest) has(sequence, part string) bool {
 	return slices.ContainsFunc(m.Inputs, func(in Input) bool { return in.Sequence == sequence && in.Part == part })
 }
 
-// parts are what is stored of a sequence for each token.
-func (m *Manifest) parts(s *Sequence) []string {
+// Parts are what is stored of a sequence for each token.
+func (m *Manifest) Parts(s *Sequence) []string {
 	parts := []string{PartIDs}
 	if m.has(s.Name, PartTypes) {
 		parts = append(parts, PartTypes)
 	}
 	if m.tagged() == s {
-		parts = append(parts, wordsPart)
+		parts = append(parts, PartWords)
 	}
 	return parts
 }
@@ -154,7 +166,7 @@ func (m *Manifest) readTokens(s *Sequence, rows int, raw map[string][]byte) (*To
 		t.Types = safetensors.View[int32](raw[SequenceTensor(s.Name, PartTypes)])
 	}
 	if m.tagged() == s {
-		t.Words = safetensors.View[int32](raw[SequenceTensor(s.Name, wordsPart)])
+		t.Words = safetensors.View[int32](raw[SequenceTensor(s.Name, PartWords)])
 	}
 	if err := rising(t.Ends, int64(len(t.IDs))); err != nil {
 		return nil, err

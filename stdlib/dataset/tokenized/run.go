@@ -43,6 +43,7 @@ type builder struct {
 	words  bool     // the first column is of words
 	tags   bool     // the label tags them
 	bytes  [2]int64 // of text, of the sequences of the split at work
+	spills []*spill // of the sequences of the split at work
 	counts struct{ tokens, truncated, empty, lost, long, windows int }
 }
 
@@ -65,11 +66,15 @@ func run(ctx context.Context, job *executor.Job) error {
 	}
 	splits := map[string]*dataset.Data{}
 	for _, s := range b.in.Splits {
-		d, err := dataset.Read(job.In("data"), b.in, s.Name)
+		d, release, err := dataset.Map(job.In("data"), b.in, s.Name)
 		if err != nil {
 			return err
 		}
 		out, err := b.split(ctx, s.Name, d)
+		release()
+		for _, sp := range b.spills {
+			defer sp.close()
+		}
 		if err != nil {
 			return err
 		}
@@ -213,8 +218,15 @@ func (b *builder) split(ctx context.Context, name string, d *dataset.Data) (*dat
 		}
 		out.Texts[c] = &dataset.Texts{}
 	}
-	for _, s := range b.out.Sequences {
-		out.Tokens[s.Name] = &dataset.Tokens{}
+	b.spills = nil
+	for i := range b.out.Sequences {
+		s := &b.out.Sequences[i]
+		sp, err := newSpill(b.job.Scratch, fmt.Sprintf("%s%d.", name, i), b.out.Parts(s))
+		if err != nil {
+			return nil, err
+		}
+		b.spills = append(b.spills, sp)
+		out.Tokens[s.Name] = &dataset.Tokens{Stream: sp.stream}
 	}
 	b.bytes = [2]int64{}
 	if b.Pack {
@@ -255,7 +267,7 @@ type piece struct {
 // put appends a row that is made of a row of the source.
 func (b *builder) put(d *dataset.Data, r int, p piece, out *dataset.Data) {
 	for i, e := range p.rows {
-		b.add(out.Tokens[b.out.Sequences[i].Name], e)
+		b.add(out, i, e)
 		b.bytes[i] += p.bytes[i]
 	}
 	b.label(d, r, p, out)
@@ -267,14 +279,15 @@ func (b *builder) put(d *dataset.Data, r int, p piece, out *dataset.Data) {
 	out.Rows++
 }
 
-// add appends a row to a sequence.
-func (b *builder) add(t *dataset.Tokens, e *token.Encoding) {
-	t.IDs = append(t.IDs, e.IDs...)
-	for _, typ := range e.Types {
-		t.Types = append(t.Types, min(typ, 1))
+// add appends a row to the i-th sequence.
+func (b *builder) add(out *dataset.Data, i int, e *token.Encoding) {
+	b.spills[i].add(e)
+	t := out.Tokens[b.out.Sequences[i].Name]
+	end := int64(e.Len())
+	if n := len(t.Ends); n > 0 {
+		end += t.Ends[n-1]
 	}
-	t.Words = append(t.Words, e.Words...)
-	t.Ends = append(t.Ends, int64(len(t.IDs)))
+	t.Ends = append(t.Ends, end)
 	b.counts.tokens += e.Len()
 }
 
@@ -461,7 +474,7 @@ func (b *builder) packed(ctx context.Context, d *dataset.Data, out *dataset.Data
 		if around {
 			e = b.tok.Join(e, nil)
 		}
-		b.add(out.Tokens["text"], e)
+		b.add(out, 0, e)
 		out.Source = append(out.Source, source[0])
 		out.Rows++
 		ids, source = ids[n:], source[n:]

@@ -62,7 +62,7 @@ func build(t *testing.T, tok *token.Tokenizer, m *dataset.Manifest, splits map[s
 		all[k] = v
 	}
 	var log strings.Builder
-	job := &executor.Job{Params: all, Inputs: map[string]executor.JobInput{}, Outputs: map[string]string{"data": t.TempDir()}, Log: &log,
+	job := &executor.Job{Params: all, Inputs: map[string]executor.JobInput{}, Outputs: map[string]string{"data": t.TempDir()}, Log: &log, Scratch: t.TempDir(),
 		Metrics: map[string]float64{}, Progress: func(int64, int64, map[string]float64) {}}
 	data, vocab := t.TempDir(), t.TempDir()
 	if err := dataset.Write(data, m, splits); err != nil {

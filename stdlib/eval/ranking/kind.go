@@ -77,7 +77,10 @@ func measure(job *executor.Job, r *report.Report, out []float32, d *dataset.Data
 		r.Metrics[recallAt(k)], r.Metrics[ndcgAt(k)] = m.Recall[k], m.NDCG[k]
 	}
 	job.Metrics["queries"], job.Metrics["skipped_queries"] = float64(m.Queries), float64(m.Skipped)
-	return nil, nil
+	if label.Kind == "class" {
+		return []safetensors.Tensor{{Name: "label", DType: "I32", Shape: []int{d.Rows}, Data: safetensors.Bytes(d.Classes)}}, nil
+	}
+	return []safetensors.Tensor{{Name: "label", DType: "F32", Shape: []int{d.Rows}, Data: safetensors.Bytes(d.Numbers)}}, nil
 }
 
 // group makes queries of rows, in the order in which they appear. The score of a row is the model's number, or, of two classes, how

@@ -1,6 +1,8 @@
 package ranking
 
 import (
+	"bytes"
+	"io"
 	"math"
 	"strings"
 	"testing"
@@ -8,6 +10,7 @@ import (
 	"mbuild.dev/mbuild/executor"
 	"mbuild.dev/mbuild/stdlib/artifact/dataset"
 	"mbuild.dev/mbuild/stdlib/artifact/report"
+	"mbuild.dev/mbuild/stdlib/artifact/safetensors"
 )
 
 // clicks is five rows of three queries.
@@ -48,6 +51,17 @@ func TestMeasure(t *testing.T) {
 		}
 		if len(r.Metrics) != 5 || !strings.Contains(log, "1 of 3 queries have no relevant candidate") {
 			t.Errorf("%v %s", r.Metrics, log)
+		}
+	}
+	for _, l := range []*dataset.Label{class, number} {
+		d := clicks()
+		want := safetensors.Bytes(d.Classes)
+		if l == number {
+			want = safetensors.Bytes(d.Numbers)
+		}
+		keep, err := measure(&executor.Job{Params: map[string]any{"query": "q"}, Metrics: map[string]float64{}, Log: io.Discard}, &report.Report{}, one, d, l)
+		if err != nil || len(keep) != 1 || keep[0].Name != "label" || !bytes.Equal(keep[0].Data, want) {
+			t.Errorf("the labels of %s are not kept: %+v, %v", l.Kind, keep, err)
 		}
 	}
 	if r, _, err := run(clicks(), one, class, map[string]any{"query": "q"}); err != nil || len(r.Metrics) != 7 {

@@ -71,6 +71,16 @@ variable "position" {
   }
 }
 
+variable "norm" {
+  type        = string
+  default     = "pre"
+  description = "Where norms stand: in front of attention and dense layers, which trains more easily (GPT-2), or behind the sums (Vaswani et al. 2017, GPT)."
+  validation {
+    condition     = contains(["pre", "post"], var.norm)
+    error_message = "norm must be pre or post"
+  }
+}
+
 variable "attention_dropout" {
   type        = number
   default     = 0
@@ -113,25 +123,26 @@ locals {
   # every block: its name and what it takes
   blocks = [for i in sequence(var.blocks) : {
     name = "layer${i}"
-    from = i == 0 ? local.start[length(local.start) - 1].name : "layer${i - 1}_sum"
+    from = i == 0 ? local.start[length(local.start) - 1].name : var.norm == "pre" ? "layer${i - 1}_sum" : "layer${i - 1}_norm"
   }]
   body = flatten([for b in local.blocks : concat(
-    [{ type = "layer_norm", name = "${b.name}_attention_norm", body = { inputs = [b.from] } }],
-    [for part in ["query", "key", "value"] : { type = "dense", name = "${b.name}_${part}", body = { inputs = ["${b.name}_attention_norm"], units = var.units, init = "normal" } }],
+    [for l in [{ type = "layer_norm", name = "${b.name}_attention_norm", body = { inputs = [b.from] } }] : l if var.norm == "pre"],
+    [for part in ["query", "key", "value"] : { type = "dense", name = "${b.name}_${part}", body = { inputs = [var.norm == "pre" ? "${b.name}_attention_norm" : b.from], units = var.units, init = "normal" } }],
     [{ type = "attention", name = "${b.name}_attention", body = { inputs = ["${b.name}_query", "${b.name}_key", "${b.name}_value", "mask"], heads = var.heads, dropout = local.attention_dropout, causal = true, rotary = var.position == "rotary" } }],
     [{ type = "dense", name = "${b.name}_output", body = { units = var.units, init = "normal" } }],
     [for l in [{ type = "dropout", name = "${b.name}_output_dropout", body = { rate = var.dropout } }] : l if var.dropout > 0],
     [{ type = "add", name = "${b.name}_attention_sum", body = { inputs = [var.dropout > 0 ? "${b.name}_output_dropout" : "${b.name}_output", b.from] } }],
-    [{ type = "layer_norm", name = "${b.name}_norm", body = {} }],
+    [{ type = "layer_norm", name = var.norm == "pre" ? "${b.name}_norm" : "${b.name}_attention_norm", body = {} }],
     [{ type = "dense", name = "${b.name}_inner", body = { units = local.inner, activation = var.activation, init = "normal" } }],
     [{ type = "dense", name = "${b.name}_outer", body = { units = var.units, init = "normal" } }],
     [for l in [{ type = "dropout", name = "${b.name}_outer_dropout", body = { rate = var.dropout } }] : l if var.dropout > 0],
-    [{ type = "add", name = "${b.name}_sum", body = { inputs = [var.dropout > 0 ? "${b.name}_outer_dropout" : "${b.name}_outer", "${b.name}_attention_sum"] } }],
+    [{ type = "add", name = "${b.name}_sum", body = { inputs = [var.dropout > 0 ? "${b.name}_outer_dropout" : "${b.name}_outer", var.norm == "pre" ? "${b.name}_attention_sum" : "${b.name}_attention_norm"] } }],
+    [for l in [{ type = "layer_norm", name = "${b.name}_norm", body = {} }] : l if var.norm == "post"],
   )])
-  head = [
-    { type = "layer_norm", name = "final_norm", body = {} },
-    { type = "tied_dense", name = "predictions", body = { embedding = "tokens", use_bias = false } },
-  ]
+  head = concat(
+    [for l in [{ type = "layer_norm", name = "final_norm", body = {} }] : l if var.norm == "pre"],
+    [{ type = "tied_dense", name = "predictions", body = { embedding = "tokens", use_bias = false } }],
+  )
 }
 
 model "layers" "net" {

@@ -83,7 +83,7 @@ func run(_ context.Context, job *executor.Job) error {
 	}
 	t, err := open(b, job.Params["format"], lower)
 	if err != nil {
-		return bad("file", "%s: %v.", in.Display, err)
+		return bad("file", "%s.", inFile(in.Display, err))
 	}
 	for _, name := range settingsFiles {
 		if s := settings[name]; s != nil {
@@ -93,6 +93,14 @@ func run(_ context.Context, job *executor.Job) error {
 		}
 	}
 	return tokenizer.Finish(job, t)
+}
+
+// inFile puts the name of a file before an error, unless the error begins with it.
+func inFile(display string, err error) string {
+	if rest, ok := strings.CutPrefix(err.Error(), path.Base(display)); ok {
+		return display + rest
+	}
+	return fmt.Sprintf("%s: %v", display, err)
 }
 
 func open(b []byte, format any, lower *bool) (*token.Tokenizer, error) {

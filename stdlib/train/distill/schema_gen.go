@@ -103,6 +103,7 @@ var Schema = &schema.Kind{Family: "train", Type: "distill", Version: 1, Doc: "Tr
 		{Name: "weight_decay", Type: &schema.Type{Op: schema.Number, Doc: "Instead of the optimizer's.", Min: &schema.Bound{Value: 0, Exclusive: false}}},
 		{Name: "freeze", Default: false, Type: &schema.Type{Op: schema.Bool, Doc: "Leave the parameters as they are, and do not compute their gradients."}},
 	}}}},
+	{Name: "layer_decay", Type: &schema.Type{Op: schema.Number, Doc: "Layer-wise decay: factor of the learning rate from each block of a transformer to the one before it, 0.8 to 0.95 where a pretrained model is fine-tuned (Clark et al. 2020). What comes behind the last block has the whole rate, what comes before the first that of one block more. Beside lr_scale of a group, both count.", Min: &schema.Bound{Value: 0, Exclusive: true}, Max: &schema.Bound{Value: 1, Exclusive: false}}},
 	{Name: "schedule", Type: &schema.Type{Op: schema.Union, Doc: "How the learning rate goes; constant if left out.", Labels: []string{"type"}, Tag: "type", Alts: []*schema.Type{
 		&schema.Type{Op: schema.Struct, Fields: []schema.Field{
 			{Name: "type", Required: true, Type: &schema.Type{Op: schema.String, Enum: []any{"constant"}}},
