@@ -175,6 +175,7 @@ func (p *packer) spec(s *Spec, diags hcl.Diagnostics) error {
 	p.text(s.Settings.RequiredVersion)
 	p.place(s.Settings.VersionRange)
 	p.text(s.Settings.Backend)
+	p.place(s.Settings.BackendRange)
 	p.uint(len(s.Outputs))
 	for _, o := range s.Outputs {
 		p.text(o.Name)
@@ -229,6 +230,7 @@ func (u *unpacker) spec(s *Spec) hcl.Diagnostics {
 	s.Settings.RequiredVersion = u.text()
 	s.Settings.VersionRange = u.place()
 	s.Settings.Backend = u.text()
+	s.Settings.BackendRange = u.place()
 	for range u.count() {
 		o := Output{Name: u.text(), Description: u.text(), Range: u.place()}
 		o.Value = u.value()

@@ -94,7 +94,7 @@ func (a *app) planWhole(ctx context.Context, f planFlags, w *work) error {
 		return nil
 	}
 	w.settings = spec.Settings.Backend
-	tc, d := a.toolchain(ctx, w, spec.Settings.Backend)
+	tc, d := a.toolchain(ctx, w, spec.Settings.Backend, spec.Settings.BackendRange)
 	if w.diags = append(w.diags, d...); d.HasErrors() {
 		return nil
 	}
@@ -204,7 +204,7 @@ func (a *app) planPart(ctx context.Context, f planFlags, w *work) (bool, error) 
 		return false, nil
 	}
 	w.settings = m.Backend
-	tc, problems := a.toolchain(ctx, w, m.Backend)
+	tc, problems := a.toolchain(ctx, w, m.Backend, hcl.Range{})
 	if problems.HasErrors() || tc != m.Toolchain || !w.backends.same(ctx, m.Backends) || !a.holds(w) {
 		return false, nil
 	}
