@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -97,7 +96,7 @@ func (r *Reads) unchanged(req Request) (map[string]*hcl.File, bool) {
 		}
 	}
 	for pattern, names := range r.Globs {
-		now, err := fs.Glob(os.DirFS(req.Dir), pattern)
+		now, err := glob(os.DirFS(req.Dir), pattern)
 		if err != nil || strings.Join(now, "\n") != names {
 			return nil, false
 		}
