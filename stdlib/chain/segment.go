@@ -159,7 +159,7 @@ func attach(job *executor.Job) (*warm, error) {
 			(w.params == string(enc) || w.ahead == nil && w.trainer.Reschedule(config)) {
 			w.params, w.config = string(enc), config
 			w.config.Only = w.only
-			job.Need = needs(w.info, w.config)
+			job.Expects(needs(w.info, w.config))
 			return w, nil
 		}
 	}
@@ -173,7 +173,7 @@ func attach(job *executor.Job) (*warm, error) {
 	if w.data, err = readSplits(job); err != nil {
 		return nil, err
 	}
-	job.Need = needs(w.info, w.config)
+	job.Expects(needs(w.info, w.config))
 	session, err := mlx.Open(job.Backend)
 	if err != nil {
 		return nil, err
@@ -276,6 +276,7 @@ func (w *warm) begin(job *executor.Job) (*learn.State, error) {
 			return nil, err
 		}
 		w.trained = &trained{model: &bundle.Model{Graph: w.graph, Info: w.info}}
+		job.Expects(needs(w.info, w.config)) // with initial weights, which are made here
 		return &learn.State{Params: learn.Init(w.info, w.config.Seed)}, nil
 	}
 	m, err := w.read(job)
