@@ -83,7 +83,7 @@ type Job struct {
 	Outputs map[string]string // path by output name
 	Scratch string            // private directory, empty at the start, gone afterwards
 	Backend string            // name of the compute backend, "go"; "" for actions that do not compute
-	Need    int64             // bytes of memory that the run expects to take; it sets this for the message when there are fewer
+	Need    int64             // bytes of memory that the run expects to take, as Expects says; 0 where that is not known
 	Limits  planner.Limits
 	Log     io.Writer
 
@@ -93,6 +93,9 @@ type Job struct {
 
 	// Metrics is recorded with the result. It is not part of any output's bytes.
 	Metrics map[string]float64
+
+	// Expected is told what Need becomes; it may be nil.
+	Expected func(need int64)
 
 	// Progress reports that step of total is done. It is cheap to call often: what is not shown is dropped.
 	Progress func(step, total int64, metrics map[string]float64)
@@ -104,6 +107,15 @@ type Job struct {
 
 	// Memory lives as long as the process that runs the job: compiled programs, device buffers, decoded data.
 	Memory *Memory
+}
+
+// Expects says how many bytes of memory the run is going to take, for the message when there are fewer. It is to be called before they
+// are taken: what is said then is known even when the process of the run does not live to tell.
+func (j *Job) Expects(need int64) {
+	j.Need = need
+	if j.Expected != nil {
+		j.Expected(need)
+	}
 }
 
 // JobInput is one materialised input.

@@ -195,6 +195,23 @@ func (m *machine) newResult(n *node) *cache.ActionResult {
 	return res
 }
 
+// display names an input to the user. What an action of the same block has made of files of the user's goes by their names.
+func display(a *planner.Action, s planner.Source) string {
+	if s.Action.Block != a.Block {
+		return s.String()
+	}
+	var files []string
+	for _, in := range s.Action.Inputs {
+		if in.Action == nil {
+			files = append(files, in.File)
+		}
+	}
+	if len(files) == 0 || len(files) > 2 {
+		return s.String()
+	}
+	return strings.Join(files, " and ")
+}
+
 // prepare lays out the private root of an action. When the bytes of an input are gone it names the producer.
 func (m *machine) prepare(n *node, root *sandbox.Root) (job *Job, lost *planner.Action, err error) {
 	job = m.newJob(n)
@@ -214,7 +231,7 @@ func (m *machine) prepare(n *node, root *sandbox.Root) (job *Job, lost *planner.
 			}
 			return nil, nil, fmt.Errorf("laying out input %s: %w", in.Source, err)
 		}
-		job.Inputs[in.Name] = JobInput{Path: path, Digest: d.String(), Display: in.Source.String()}
+		job.Inputs[in.Name] = JobInput{Path: path, Digest: d.String(), Display: display(n.step.Action, in.Source)}
 	}
 	for _, out := range n.step.Action.Outputs {
 		path, err := root.Output(out.Name, out.Directory)

@@ -577,7 +577,7 @@ func (m *cueModule) publish() {
 		case !ok:
 			m.report(problem("wrong-type", s.Range, "Wrong type", "%q needs a literal string.", name))
 		case name == "backend":
-			m.spec.Settings.Backend = text
+			m.spec.Settings.Backend, m.spec.Settings.BackendRange = text, s.Range
 		default:
 			m.spec.Settings.RequiredVersion, m.spec.Settings.VersionRange = text, s.Range
 		}

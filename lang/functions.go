@@ -8,7 +8,6 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"sort"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
@@ -234,7 +233,7 @@ func (m *loader) csvheadFunc() function.Function {
 	})
 }
 
-// filesetFunc is fileset(pattern): the files below the spec's directory that match, sorted.
+// filesetFunc is fileset(pattern): the files below the spec's directory that match, sorted; see glob.
 func (m *loader) filesetFunc() function.Function {
 	return function.New(&function.Spec{
 		Params: []function.Parameter{{Name: "pattern", Type: cty.String}},
@@ -244,11 +243,10 @@ func (m *loader) filesetFunc() function.Function {
 			if path.IsAbs(pattern) || strings.Contains(pattern, "..") {
 				return cty.NilVal, function.NewArgErrorf(0, "%q is outside the directory of the spec", pattern)
 			}
-			names, err := fs.Glob(os.DirFS(m.req.Dir), pattern)
+			names, err := glob(os.DirFS(m.req.Dir), pattern)
 			if err != nil {
 				return cty.NilVal, function.NewArgErrorf(0, "%q: %v", pattern, err)
 			}
-			sort.Strings(names)
 			m.read.glob(pattern, names)
 			if len(names) == 0 {
 				return cty.ListValEmpty(cty.String), nil

@@ -19,6 +19,9 @@ func TestFunctions(t *testing.T) {
 		"bad.tmpl":     "${",
 		"d/1.csv":      "",
 		"d/2.csv":      "",
+		"e/a/3.csv":    "",
+		"e/a/b/4.csv":  "",
+		"e/.b/5.csv":   "",
 	})
 	con, diags := NewConsole(context.Background(), Request{Dir: dir, Kinds: catalog{}})
 	if diags.HasErrors() {
@@ -30,6 +33,14 @@ func TestFunctions(t *testing.T) {
 		`file("x.txt")`:                               `"hello\n"`,
 		`filesha256("x.txt")`:                         `"5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03"`,
 		`fileset("d/*.csv")`:                          `["d/1.csv","d/2.csv"]`,
+		`fileset("e/*")`:                              `[]`,
+		`fileset("e/*/*")`:                            `["e/.b/5.csv","e/a/3.csv"]`,
+		`fileset("e/**")`:                             `["e/a/3.csv","e/a/b/4.csv"]`,
+		`fileset("e/**/*.csv")`:                       `["e/a/3.csv","e/a/b/4.csv"]`,
+		`fileset("e/a/**/[45].csv")`:                  `["e/a/b/4.csv"]`,
+		`fileset("**/4.csv")`:                         `["e/a/b/4.csv"]`,
+		`fileset("d/1.csv")`:                          `["d/1.csv"]`,
+		`fileset("d/1.csv/*")`:                        `[]`,
 		`fileset("none/*")`:                           `[]`,
 		`sequence(0)`:                                 `[]`,
 		`sum([1, 2.5])`:                               `3.5`,

@@ -188,7 +188,7 @@ func (m *module) declareSettings(b *hclsyntax.Block) {
 		case "required_version":
 			m.settings.RequiredVersion, m.settings.VersionRange = v.AsString(), a.Expr.Range()
 		case "backend":
-			m.settings.Backend = v.AsString()
+			m.settings.Backend, m.settings.BackendRange = v.AsString(), a.Expr.Range()
 		default:
 			allowed := []string{"required_version", "backend"}
 			m.report(problem("unknown-attribute", a.NameRange, "Unknown attribute", "There is no setting %q. Allowed are %s.", name, schema.Words(allowed)))

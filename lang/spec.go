@@ -29,6 +29,7 @@ type Settings struct {
 	RequiredVersion string
 	VersionRange    hcl.Range
 	Backend         string
+	BackendRange    hcl.Range
 }
 
 // Block returns the block at an address, or nil.

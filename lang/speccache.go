@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -97,7 +96,7 @@ func (r *Reads) unchanged(req Request) (map[string]*hcl.File, bool) {
 		}
 	}
 	for pattern, names := range r.Globs {
-		now, err := fs.Glob(os.DirFS(req.Dir), pattern)
+		now, err := glob(os.DirFS(req.Dir), pattern)
 		if err != nil || strings.Join(now, "\n") != names {
 			return nil, false
 		}
@@ -175,6 +174,7 @@ func (p *packer) spec(s *Spec, diags hcl.Diagnostics) error {
 	p.text(s.Settings.RequiredVersion)
 	p.place(s.Settings.VersionRange)
 	p.text(s.Settings.Backend)
+	p.place(s.Settings.BackendRange)
 	p.uint(len(s.Outputs))
 	for _, o := range s.Outputs {
 		p.text(o.Name)
@@ -229,6 +229,7 @@ func (u *unpacker) spec(s *Spec) hcl.Diagnostics {
 	s.Settings.RequiredVersion = u.text()
 	s.Settings.VersionRange = u.place()
 	s.Settings.Backend = u.text()
+	s.Settings.BackendRange = u.place()
 	for range u.count() {
 		o := Output{Name: u.text(), Description: u.text(), Range: u.place()}
 		o.Value = u.value()

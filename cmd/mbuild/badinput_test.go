@@ -2,8 +2,12 @@ package main
 
 import (
 	"bytes"
+	"compress/gzip"
 	"encoding/binary"
 	"encoding/json"
+	"image"
+	"image/color"
+	"image/png"
 	"maps"
 	"os"
 	"path/filepath"
@@ -104,6 +108,42 @@ dataset "conll" "d" {
 }
 output "d" { value = dataset.conll.d.data }
 `
+	badIdx = `
+dataset "idx" "d" {
+  images = "images"
+  labels = "labels"
+}
+output "d" { value = dataset.idx.d.data }
+`
+	badImages = `
+dataset "images" "d" {
+  files = fileset("img/**/*.*")
+}
+output "d" { value = dataset.images.d.data }
+`
+	badStep = `
+dataset "synthetic" "d" {
+  shape = "blobs"
+  rows  = 120
+}
+model "layers" "m" {
+  input "x" {
+    shape = [2]
+    scale = 1e9
+  }
+  layer "dense" "o" { units = 2 }
+}
+train "supervised" "t" {
+  graph  = model.layers.m.graph
+  data   = dataset.synthetic.d.data
+  loss   = "cross_entropy"
+  epochs = 1
+  batch  = 1
+  optimizer "adam" {}
+  precision = "float16"
+}
+output "m" { value = train.supervised.t.model }
+`
 	badParquet = `
 dataset "parquet" "d" {
   files = ["d.parquet"]
@@ -119,6 +159,35 @@ func jsonLines(rows ...string) string {
 	for i := 0; i < len(rows); i += 2 {
 		text, _ := json.Marshal(rows[i])
 		b.WriteString(`{"text": ` + string(text) + `, "y": "` + rows[i+1] + "\"}\n")
+	}
+	return b.String()
+}
+
+// idx is a file of an array of bytes.
+func idx(data string, dims ...uint32) string {
+	b := []byte{0, 0, 8, byte(len(dims))}
+	for _, d := range dims {
+		b = binary.BigEndian.AppendUint32(b, d)
+	}
+	return string(b) + data
+}
+
+// picture is an image in PNG.
+func picture(t *testing.T, img image.Image) string {
+	var b bytes.Buffer
+	if err := png.Encode(&b, img); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+// packed is text in gzip.
+func packed(t *testing.T, text string) string {
+	var b bytes.Buffer
+	w := gzip.NewWriter(&b)
+	w.Write([]byte(text))
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
 	}
 	return b.String()
 }
@@ -154,7 +223,32 @@ func TestBadInput(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	rows, labels := idx("abcdefghijklmnop", 4, 2, 2), idx("\x00\x01\x00\x01", 4)
+	painted := image.NewRGBA64(image.Rect(0, 0, 8, 8))
+	draw := func(img *image.RGBA64, v uint16) string {
+		for i := range 64 {
+			img.SetRGBA64(i%8, i/8, color.RGBA64{v * uint16(i), v, uint16(i), 0xffff})
+		}
+		return picture(t, img)
+	}
+	pets := map[string]string{"img/cats/young/1.png": draw(painted, 1), "img/cats/2.png": draw(painted, 300), "img/dogs/3.png": draw(painted, 700)}
+	cmyk, err := os.ReadFile(filepath.Join(repository(t), "stdlib/dataset/images/testdata/cmyk.jpg"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cat := pets["img/cats/2.png"]
 	for _, c := range []badInput{
+		{name: "idx cut off", files: map[string]string{"images": rows[:len(rows)-3], "labels": labels}, spec: badIdx, wants: []string{`Error: Truncated idx file`, `spec.mbuild.hcl:2,12-20, in dataset "idx" "d"`, `images ends in row 3; its header says 4 rows. Fetch the file again.`}},
+		{name: "idx with an impossible header", files: map[string]string{"images": idx("", 4, 1<<31, 1<<31), "labels": labels}, spec: badIdx, wants: []string{`Error: Impossible idx header`, `spec.mbuild.hcl:2,12-20`, `The header of images gives dimension 1 the size 2147483648; a row must have at least 1 element and at most 16777216.`}},
+		{name: "idx packed and cut off", files: map[string]string{"images": packed(t, rows)[:len(packed(t, rows))-4], "labels": labels}, spec: badIdx, wants: []string{`Error: Damaged gzip file`, `spec.mbuild.hcl:2,12-20, in dataset "idx" "d"`, `images: unexpected EOF. Fetch or pack the file again.`}},
+		{name: "idx longer than its header", files: map[string]string{"images": rows + "q", "labels": labels}, spec: badIdx, wants: []string{`images goes on after the 4 rows that its header says. Fetch the file again.`}},
+		{name: "idx of two shapes", files: map[string]string{"images": rows, "labels": labels, "more": idx("abcdefgh", 2, 4, 1), "few": idx("\x00\x01", 2)}, spec: strings.Replace(badIdx, "labels\"\n", "labels\"\n  test {\n    images = \"more\"\n    labels = \"few\"\n  }\n", 1), wants: []string{`Error: Files do not fit together`, `Rows of images and labels are "pixels" of shape [2 2 1]`, `those of more and few are "pixels" of shape [4 1 1]`}},
+		{name: "an image cut off", files: with(pets, map[string]string{"img/cats/2.png": cat[:len(cat)/2]}), spec: badImages, wants: []string{`Error: Image not usable`, `spec.mbuild.hcl:2,11-32, in dataset "images" "d"`, `img/cats/2.png: it is damaged: png: invalid format: not enough pixel data. Save or fetch it again, or leave it out of files.`}},
+		{name: "an image of another size", files: with(pets, map[string]string{"img/dogs/3.png": picture(t, image.NewGray(image.Rect(0, 0, 9, 8)))}), spec: badImages, wants: []string{`Error: Image of another size`, `img/dogs/3.png is 8 high and 9 wide, and img/cats/2.png is 8 and 8. Say how it is brought there: size = [height, width] and resize = "crop", "pad" or "stretch".`}},
+		{name: "images of 16 bits, grey and CMYK", files: with(pets, map[string]string{"img/dogs/4.png": picture(t, image.NewGray16(image.Rect(0, 0, 8, 8))), "img/dogs/5.jpg": string(cmyk)}), spec: strings.Replace(badImages, "*.*\")\n", "*.*\")\n  size = [8, 8]\n  resize = \"pad\"\n", 1), fine: true, wants: []string{`rows 5`}},
+		{name: "a batch larger than the data", files: nil, spec: strings.Replace(badStep, "batch  = 1", "batch  = 1000", 1), wants: []string{`spec.mbuild.hcl:17,12-16, in train "supervised" "t"`, `batch = 1000 is larger than the data set: its train split has 120 rows. Take a batch of at most that many.`}},
+		{name: "more outputs than classes", files: nil, spec: strings.NewReplacer("units = 2", "units = 5", `precision = "float16"`, "", "scale = 1e9", "").Replace(badStep), fine: true, wants: []string{`warning train.supervised.t  the model gives 5 outputs, and the data has 2 classes: no row is of the others`}},
+		{name: "float16 that overflows in every step", files: nil, spec: badStep, wants: []string{`Error: Training overflows float16`, `spec.mbuild.hcl:19,15-24, in train "supervised" "t"`, `float16 overflowed in 100 steps in a row, up to step 100 of epoch 1, whatever the scale of the loss: values in the model itself are beyond 65504. Use precision = "bfloat16", which has the range of float32, or scale the inputs. Nothing of this epoch is kept.`}},
 		{name: "tensors cut off", files: model(weights[:len(weights)/2]), spec: badModel, wants: []string{`Error: Model cannot be read`, `spec.mbuild.hcl:2,12-58, in model "pretrained" "m"`, `model.safetensors: tensor "bert.encoder.layer.0.intermediate.dense.bias": F32[24] does not lie at bytes 8064 to 8160 of 8138. The file is damaged or cut off: fetch it again.`}},
 		{name: "tensors cut off in the header", files: model(weights[:100]), spec: badModel, wants: []string{`model.safetensors: not a safetensors file, or one that is cut off: a header of 4272 bytes in a file of 100, and headers have at most 100000000. Fetch it again.`}},
 		{name: "tensors empty", files: model(""), spec: badModel, wants: []string{`model.safetensors: not a safetensors file: it has 0 bytes, and the length of the header alone takes 8. Fetch it again.`}},

@@ -16,13 +16,14 @@ func failureOf(err error, job *executor.Job) *executor.Failure {
 		return f
 	}
 	if asked, ok := mlx.OutOfMemory(err); ok {
-		return memoryFailure(job, asked, err.Error())
+		return memoryFailure(job, asked, peakMemory(), err.Error())
 	}
 	return nil
 }
 
-// memoryFailure words the end of a device's memory: what was expected, what was asked for, what helps.
-func memoryFailure(job *executor.Job, asked int64, cause string) *executor.Failure {
+// memoryFailure words the end of a device's memory: what was expected, what was asked for (0 where that is not known), what the
+// worker had at its peak, what helps.
+func memoryFailure(job *executor.Job, asked, peak int64, cause string) *executor.Failure {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s ran out of memory on backend %s", job.Addr, job.Backend)
 	if asked > 0 {
@@ -31,7 +32,7 @@ func memoryFailure(job *executor.Job, asked int64, cause string) *executor.Failu
 	if job.Need > 0 {
 		fmt.Fprintf(&b, "; the estimate of the whole was %s", size(job.Need))
 	}
-	fmt.Fprintf(&b, ", and this worker had %s at its peak. Use a smaller batch; to keep the result of the large one, accumulate gradients over several small ones, or let layers compute their activations twice (checkpointing).\nThe cause: %s", size(peakMemory()), cause)
+	fmt.Fprintf(&b, ", and this worker had %s at its peak. Use a smaller batch; to keep the result of the large one, accumulate gradients over several small ones, or let layers compute their activations twice (checkpointing).\nThe cause: %s", size(peak), cause)
 	return &executor.Failure{Code: "out-of-memory", Summary: "Out of memory", Attr: "batch", Detail: b.String()}
 }
 

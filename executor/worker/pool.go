@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -275,6 +276,8 @@ func (w *process) do(r request, job *executor.Job) (*answer, error) {
 			job.Progress(m.Progress.Step, m.Progress.Total, m.Progress.Metrics)
 		case m.Answer != nil && m.Answer.ID == r.ID:
 			return m.Answer, nil
+		case m.Need > 0:
+			job.Need = m.Need
 		case m.Log != "":
 			io.WriteString(job.Log, m.Log)
 		}
@@ -292,6 +295,9 @@ func (w *process) close() {
 // goOutOfMemory is what Go's runtime says before it ends a process for want of memory.
 var goOutOfMemory = regexp.MustCompile(`fatal error: (runtime: )?(out of memory|cannot allocate memory)[^\n]*|runtime: out of memory: [^\n]*`)
 
+// goAsked finds in that how many bytes there were not.
+var goAsked = regexp.MustCompile(`cannot allocate ([0-9]+)-byte block`)
+
 // epitaph says what became of a worker that died on a job, and puts the end of what it printed into the job's log.
 func (w *process) epitaph(err error, job *executor.Job) error {
 	w.in.Close()
@@ -306,7 +312,13 @@ func (w *process) epitaph(err error, job *executor.Job) error {
 	}
 	switch {
 	case exit != nil && goOutOfMemory.MatchString(said):
-		return memoryFailure(job, 0, "its worker died: "+goOutOfMemory.FindString(said))
+		asked := int64(0)
+		if m := goAsked.FindStringSubmatch(said); m != nil {
+			asked, _ = strconv.ParseInt(m[1], 10, 64)
+		}
+		return memoryFailure(job, asked, peakOf(exit.ProcessState), "its worker died: "+goOutOfMemory.FindString(said))
+	case exit != nil && killed(exit) && job.Need > 0:
+		return fmt.Errorf("its worker died: %s. It had %s at its peak, and the estimate of the whole was %s", how, size(peakOf(exit.ProcessState)), size(job.Need))
 	case exit != nil && len(w.special) > 0:
 		return fmt.Errorf("its worker died: %s. It used backend %s, whose plugin may end the process it is in: mbuild backend list asks the plugin, and -backend go does without", how, job.Backend)
 	case exit != nil:

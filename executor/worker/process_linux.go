@@ -70,6 +70,21 @@ func cpuTime() time.Duration {
 	return total
 }
 
+// killed reports that a worker was killed from outside.
+func killed(e *exec.ExitError) bool {
+	ws, ok := e.Sys().(syscall.WaitStatus)
+	return ok && ws.Signaled() && ws.Signal() == syscall.SIGKILL
+}
+
+// peakOf is the largest resident size of a process that has ended, in bytes.
+func peakOf(p *os.ProcessState) int64 {
+	ru, ok := p.SysUsage().(*syscall.Rusage)
+	if !ok {
+		return 0
+	}
+	return ru.Maxrss * 1024
+}
+
 // peakMemory is the largest resident size of this process so far, in bytes.
 func peakMemory() int64 {
 	var ru unix.Rusage

@@ -4,6 +4,7 @@ package worker
 
 import (
 	"io"
+	"os"
 	"os/exec"
 	"time"
 )
@@ -16,6 +17,12 @@ func describe(e *exec.ExitError) string { return e.Error() }
 
 // cpuTime is not known here.
 func cpuTime() time.Duration { return 0 }
+
+// killed is not known here.
+func killed(*exec.ExitError) bool { return false }
+
+// peakOf is not known here.
+func peakOf(*os.ProcessState) int64 { return 0 }
 
 // peakMemory is not known here.
 func peakMemory() int64 { return 0 }

@@ -37,6 +37,7 @@ type request struct {
 type message struct {
 	Progress *executor.Progress `json:"progress,omitempty"`
 	Log      string             `json:"log,omitempty"`
+	Need     int64              `json:"need,omitempty"` // executor.Job.Need
 	Answer   *answer            `json:"answer,omitempty"`
 }
 

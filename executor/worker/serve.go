@@ -68,6 +68,7 @@ func (s *server) run(r request) (a *answer) {
 	job := &executor.Job{
 		ID: r.ID, Addr: r.Addr, Inputs: r.Inputs, Outputs: r.Outputs, Scratch: r.Scratch, Backend: r.Backend,
 		Metrics: map[string]float64{}, Memory: s.memory, Log: logWriter{s}, Progress: s.progress(),
+		Expected: func(need int64) { s.send(message{Need: need}, true) },
 	}
 	defer func() {
 		if p := recover(); p != nil {

@@ -109,6 +109,9 @@ func monitor(_ context.Context, job *executor.Job) error {
 	if err != nil {
 		return err
 	}
+	if len(h) == 1 && h[0].ValidLoss == nil {
+		fmt.Fprintln(job.Log, "warning: the data has no valid split, so early_stopping looks at the training loss, which says little of rows that are new: give the dataset a split with valid")
+	}
 	flag := "go\n"
 	if len(h)-1-lowest(h, p.MinDelta) >= p.Patience {
 		flag = "stop\n"

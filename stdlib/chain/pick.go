@@ -11,14 +11,25 @@ import (
 	"mbuild.dev/mbuild/stdlib/graph"
 )
 
-// best hands out the model of the best epoch.
+// best hands out the model of the best epoch, with its measures.
 func best(_ context.Context, job *executor.Job) error {
 	h, err := ReadHistory(job.In("history"))
 	if err != nil {
 		return err
 	}
+	if len(h) == 0 {
+		return errors.New("there is no epoch to choose from")
+	}
 	at := lowest(h, 0)
+	if h[at].ValidLoss == nil {
+		fmt.Fprintln(job.Log, "warning: the data has no valid split, so the best epoch is that of the lowest training loss, which says little of rows that are new: give the dataset a split with valid")
+	}
 	job.Metrics["epoch"] = float64(at + 1)
+	for name, v := range map[string]*float64{"loss": h[at].Loss, "grad_norm": h[at].GradNorm, "lr": &h[at].LR, "accuracy": h[at].Accuracy, "valid_loss": h[at].ValidLoss, "valid_accuracy": h[at].ValidAccuracy} {
+		if v != nil {
+			job.Metrics[name] = *v
+		}
+	}
 	return os.CopyFS(job.Out("model"), os.DirFS(job.In(fmt.Sprintf("model%d", at))))
 }
 

@@ -62,7 +62,14 @@ func Check(l *planner.Lowering, s chain.Spec, g *graph.Graph, only ...string) {
 	case s.Select == "ema" && c.EMA == nil:
 		l.Errorf("select", "misfit", "Nothing to select", "select = \"ema\" gives out the moving average of the weights, which a block ema { } asks for.")
 	case s.Select == "average" && s.Average > s.Epochs:
-		l.Errorf("average_epochs", "misfit", "Nothing to select", "select = \"average\" takes the mean of the last %d epochs, and there are %d. Lower average_epochs.", s.Average, s.Epochs)
+		at := "average_epochs"
+		if l.Block.RangeOf(at, false) == l.Block.RangeOf("", false) {
+			at = "select"
+		}
+		l.Errorf(at, "misfit", "Nothing to select", "select = \"average\" takes the mean of the last %d epochs, and there are %d. Lower average_epochs.", s.Average, s.Epochs)
+	}
+	if schedule := c.Schedule; schedule.DependsOnTotal() && schedule.Epochs > 0 && schedule.Epochs < float64(s.Epochs) {
+		l.Warnf("schedule.epochs", "misfit", "Schedule ends before training", "the %s schedule ends after %.4g epochs, and training takes %d: in the rest the learning rate stays at %.4g of lr. Let the schedule take as many, or say what is left in final.", schedule.Type, schedule.Epochs, s.Epochs, schedule.Final)
 	}
 	if g == nil {
 		return

@@ -6,8 +6,8 @@
 //	bool, int, number, string, _; literals; bounds; =~ patterns; & of those; | of literals, of a type and its default, of
 //	references, of structs with a literal field `type`, of different primitive types; [...T] and [T, ...T]; closed structs;
 //	[string]: T; definitions (#Name) of the same file, or of the file <family>.cue in the directory above it, which what the kinds
-//	of a family share is in; such a definition embedded in a struct; attributes @version(n), @labels(a,b), @sensitive() and
-//	@was(oldname)
+//	of a family share is in; or of that of another family, which a line @uses(family) names; such a definition embedded in a
+//	struct; attributes @version(n), @labels(a,b), @sensitive() and @was(oldname)
 //
 // A test in this package holds tables and CUE against each other on random values: same verdict, same result.
 package gen
@@ -20,6 +20,7 @@ import (
 	"math/big"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -32,17 +33,32 @@ import (
 	"mbuild.dev/mbuild/lang/value"
 )
 
-// Read reads a schema file of a family, and behind it what the kinds of the family share, if there is such a file.
+// uses is the line of a schema that names another family.
+var uses = regexp.MustCompile(`(?m)^@uses\((\w+)\)$`)
+
+// Read reads a schema file of a family, and behind it what the kinds of the family share, if there is such a file, and what those of
+// the families share that it uses.
 func Read(path, family string) ([]byte, error) {
 	src, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}
-	shared, err := os.ReadFile(filepath.Join(filepath.Dir(path), "..", family+".cue"))
-	if errors.Is(err, fs.ErrNotExist) {
-		return src, nil
+	parts := [][]byte{src}
+	above := filepath.Join(filepath.Dir(path), "..")
+	shared, err := os.ReadFile(filepath.Join(above, family+".cue"))
+	if err == nil {
+		parts = append(parts, shared)
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
 	}
-	return bytes.Join([][]byte{src, shared}, []byte("\n")), err
+	for _, m := range uses.FindAllSubmatch(src, -1) {
+		name := string(m[1])
+		if shared, err = os.ReadFile(filepath.Join(above, "..", name, name+".cue")); err != nil {
+			return nil, err
+		}
+		parts = append(parts, shared)
+	}
+	return bytes.Join(parts, []byte("\n")), nil
 }
 
 // Table compiles the definition #Kind of a schema file.

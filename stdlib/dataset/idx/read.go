@@ -59,7 +59,7 @@ func bad(attr, summary, format string, args ...any) error {
 
 // open reads the header of a file.
 func open(in executor.JobInput, attr string) (*array, error) {
-	r, err := shard.Open(in)
+	r, err := shard.Open(in, attr)
 	if err != nil {
 		return nil, err
 	}
@@ -138,7 +138,7 @@ func (a *array) end(attr string) error {
 	} else if err != nil {
 		return a.r.Unreadable(err)
 	}
-	return bad(attr, "Impossible idx header", "%s goes on after the %d rows that its header says.", a.r.Name, a.rows)
+	return bad(attr, "Impossible idx header", "%s goes on after the %d rows that its header says. Fetch the file again.", a.r.Name, a.rows)
 }
 
 // read makes a shard of a file of rows and one of labels.

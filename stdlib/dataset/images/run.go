@@ -148,7 +148,7 @@ func (p *joinParams) table(in executor.JobInput) (map[string]string, error) {
 			images[name] = true
 		}
 	}
-	r, err := shard.Open(in)
+	r, err := shard.Open(in, "labels")
 	if err != nil {
 		return nil, err
 	}

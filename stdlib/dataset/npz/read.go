@@ -43,7 +43,7 @@ func read(ctx context.Context, job *executor.Job) error {
 	}
 	z, err := zip.OpenReader(in.Path)
 	if err != nil {
-		return shard.Fail("bad-npz", "files", "Not an npz file", "%s: %v. An npz file is a zip archive of arrays.", r.file, err)
+		return shard.Fail("bad-npz", "files", "Not an npz file", "%s: %v. An npz file is a zip archive of arrays. Save or fetch it again.", r.file, err)
 	}
 	defer z.Close()
 	if r.x, err = open(&z.Reader, r.Features, job.Scratch); err != nil {

@@ -144,7 +144,7 @@ func alike(a, b *part) error {
 	if reflect.DeepEqual(x.Inputs, y.Inputs) && reflect.DeepEqual(x.Columns, y.Columns) && kind(x.Label) == kind(y.Label) {
 		return nil
 	}
-	return Fail("files-disagree", "", "Files do not fit together", "%s gives %s, but %s gives %s. All files of a dataset must have rows of one shape.", a.name, describe(a.m), b.name, describe(b.m))
+	return Fail("files-disagree", "", "Files do not fit together", "Rows of %s are %s, and those of %s are %s. All files of a dataset must have rows of one shape.", a.name, describe(a.m), b.name, describe(b.m))
 }
 
 func describe(m *dataset.Manifest) string {

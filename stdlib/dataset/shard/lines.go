@@ -23,7 +23,7 @@ type Lines struct {
 
 // OpenLines opens an input that is lines of text, gzipped or not.
 func OpenLines(in executor.JobInput) (*Lines, error) {
-	r, err := Open(in)
+	r, err := Open(in, "files")
 	if err != nil {
 		return nil, err
 	}

@@ -15,11 +15,12 @@ import (
 type Reader struct {
 	*bufio.Reader
 	Name string // how to call it
+	attr string // that names it
 	file *os.File
 }
 
-// Open opens an input that is one file. What is gzip is known by its first two bytes.
-func Open(in executor.JobInput) (*Reader, error) {
+// Open opens an input that is one file, which the attribute names. What is gzip is known by its first two bytes.
+func Open(in executor.JobInput, attr string) (*Reader, error) {
 	f, err := os.Open(in.Path)
 	if err != nil {
 		return nil, err
@@ -29,11 +30,11 @@ func Open(in executor.JobInput) (*Reader, error) {
 		z, err := gzip.NewReader(r)
 		if err != nil {
 			f.Close()
-			return nil, Fail("bad-gzip", "", "Damaged gzip file", "%s: %v.", in.Display, err)
+			return nil, Fail("bad-gzip", attr, "Damaged gzip file", "%s: %v. Fetch or pack the file again.", in.Display, err)
 		}
 		r = bufio.NewReaderSize(z, 1<<18)
 	}
-	return &Reader{r, in.Display, f}, nil
+	return &Reader{r, in.Display, attr, f}, nil
 }
 
 // Close closes the file.
@@ -42,7 +43,7 @@ func (r *Reader) Close() error { return r.file.Close() }
 // Unreadable is the error of a read that failed, for another reason than the end of the file.
 func (r *Reader) Unreadable(err error) error {
 	if errors.Is(err, gzip.ErrChecksum) || errors.Is(err, gzip.ErrHeader) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return Fail("bad-gzip", "", "Damaged gzip file", "%s: %v. Fetch or pack the file again.", r.Name, err)
+		return Fail("bad-gzip", r.attr, "Damaged gzip file", "%s: %v. Fetch or pack the file again.", r.Name, err)
 	}
-	return Fail("unreadable-file", "", "File not readable", "%s: %v.", r.Name, err)
+	return Fail("unreadable-file", r.attr, "File not readable", "%s: %v.", r.Name, err)
 }

@@ -163,7 +163,7 @@ func trains(s sample) bool {
 // element is left out and the difference stands well above the rounding of float32.
 func TestGradients(t *testing.T) {
 	const h = 1e-2
-	tested := 0
+	tested, ops := 0, map[string]bool{}
 	for _, s := range samples(t) {
 		if !trains(s) {
 			continue
@@ -173,6 +173,9 @@ func TestGradients(t *testing.T) {
 			continue
 		}
 		tested++
+		for _, l := range s.model.Graph.Layers {
+			ops[l.Op] = true
+		}
 		// away from where relu and its like have no derivative
 		for _, name := range c.floats {
 			for i, v := range s.inputs[name] {
@@ -223,6 +226,11 @@ func TestGradients(t *testing.T) {
 	}
 	if tested < len(graph.Activations)+6 {
 		t.Errorf("only %d models tested", tested)
+	}
+	for op := range graph.Ops {
+		if !ops[op] {
+			t.Errorf("op %s is in no model whose gradient is tested", op)
+		}
 	}
 }
 

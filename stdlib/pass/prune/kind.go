@@ -2,6 +2,10 @@
 package prune
 
 import (
+	"cmp"
+	"context"
+	"errors"
+
 	"github.com/hashicorp/hcl/v2"
 
 	"mbuild.dev/mbuild/executor"
@@ -10,6 +14,7 @@ import (
 	"mbuild.dev/mbuild/stdlib/chain"
 	"mbuild.dev/mbuild/stdlib/compress"
 	"mbuild.dev/mbuild/stdlib/graph"
+	"mbuild.dev/mbuild/stdlib/learn"
 	"mbuild.dev/mbuild/stdlib/pass"
 )
 
@@ -22,6 +27,15 @@ var Kind = &executor.Kind{
 func runs() map[string]executor.Run {
 	r := chain.Runs()
 	r["prune"] = pass.Run(run)
+	segment := r["segment"]
+	r["segment"] = executor.Run{Func: func(ctx context.Context, job *executor.Job) error {
+		err := segment.Func(ctx, job)
+		var f *executor.Failure
+		if errors.As(err, &f) && f.Attr != "" {
+			f.Attr = "finetune." + f.Attr
+		}
+		return err
+	}}
 	return r
 }
 
@@ -53,11 +67,37 @@ func lowerBlock(l *planner.Lowering) hcl.Diagnostics {
 		}
 	}
 	epochs, _ := l.Attr("finetune.epochs").(int64)
-	start := planner.Input{Name: "model", Source: planner.Source{Action: a, Output: "model"}}
 	g, _ := l.Static("from").(*graph.Graph)
+	if check(l, params, g); l.Diagnostics().HasErrors() {
+		return l.Diagnostics()
+	}
+	start := planner.Input{Name: "model", Source: planner.Source{Action: a, Output: "model"}}
 	r := chain.Lower(l, chain.Spec{Graph: g, Prefix: "finetune", Params: params, Start: start, Data: data, Epochs: int(epochs)})
 	l.Bind("model", r.Model, r.ModelOutput)
 	return l.Diagnostics()
+}
+
+// check holds the training against itself and, where it is known, against the graph.
+func check(l *planner.Lowering, params map[string]any, g *graph.Graph) {
+	var c learn.Config
+	err := executor.BindParams(params, &c)
+	if err == nil {
+		err = c.Check()
+	}
+	if err == nil && g != nil {
+		if info, broken := graph.Infer(g); broken == nil {
+			err = cmp.Or(learn.Losses[c.Loss].Fit(c.Loss, g.Outputs[0], info.Shapes[g.Outputs[0]]), c.CheckAugment(g))
+		}
+	}
+	var m *learn.Misfit
+	switch {
+	case errors.As(err, &m) && m.Attr == "graph":
+		l.Errorf("from", "misfit", "Training does not fit the model", "%s", m.Sentence())
+	case errors.As(err, &m):
+		l.Errorf("finetune."+m.Attr, "misfit", "Training does not fit the model", "%s", m.Sentence())
+	case err != nil:
+		l.Errorf("", "misfit", "Training cannot be configured", "%v.", err)
+	}
 }
 
 func run(job *executor.Job, m *bundle.Model) (*bundle.Model, string, error) {

@@ -183,9 +183,9 @@ var Schema = &schema.Kind{Family: "train", Type: "supervised", Version: 4, Doc: 
 	{Name: "ema", Type: &schema.Type{Op: schema.Struct, Doc: "Keep a moving average of the weights; select = \"ema\" gives it out.", Fields: []schema.Field{
 		{Name: "decay", Default: float64(0.999), Type: &schema.Type{Op: schema.Number, Doc: "Share of the average that a step leaves.", Min: &schema.Bound{Value: 0, Exclusive: true}, Max: &schema.Bound{Value: 1, Exclusive: true}}},
 	}}},
-	{Name: "select", Default: "last", Type: &schema.Type{Op: schema.String, Doc: "Which model to give out: the last epoch's; the one with the lowest loss on the valid split; the moving average; the mean of the last average_epochs.", Enum: []any{"last", "best", "ema", "average"}}},
+	{Name: "select", Default: "last", Type: &schema.Type{Op: schema.String, Doc: "Which model to give out: the last epoch's; the one with the lowest loss on the valid split (on the train split, where there is none); the moving average; the mean of the last average_epochs.", Enum: []any{"last", "best", "ema", "average"}}},
 	{Name: "average_epochs", Default: int64(5), Type: &schema.Type{Op: schema.Int, Doc: "Epochs that select = \"average\" takes the mean of.", Min: &schema.Bound{Value: 2, Exclusive: false}}},
-	{Name: "early_stopping", Type: &schema.Type{Op: schema.Struct, Doc: "Stop when the loss on the valid split has not fallen for a while.", Fields: []schema.Field{
+	{Name: "early_stopping", Type: &schema.Type{Op: schema.Struct, Doc: "Stop when the loss on the valid split (on the train split, where there is none) has not fallen for a while.", Fields: []schema.Field{
 		{Name: "patience", Required: true, Type: &schema.Type{Op: schema.Int, Doc: "Epochs without improvement after which to stop.", Min: &schema.Bound{Value: 1, Exclusive: false}}},
 		{Name: "min_delta", Default: int64(0), Type: &schema.Type{Op: schema.Number, Doc: "By how much the loss must fall to count.", Min: &schema.Bound{Value: 0, Exclusive: false}}},
 	}}},

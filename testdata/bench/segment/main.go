@@ -33,9 +33,10 @@ func main() {
 	rows := flag.Int("rows", 4096, "rows of an epoch")
 	epochs := flag.Int("epochs", 8, "epochs of a run; the first is left out")
 	rounds := flag.Int("rounds", 3, "runs of each program")
-	model := flag.String("model", "large", "large, mlp or cnn")
+	model := flag.String("model", "large", "large, mlp, cnn or encoder")
+	batch := flag.Int("batch", 256, "rows of a step")
 	flag.Parse()
-	if err := measure(strings.Split(*programs, ","), *model, *backend, *rows, *epochs, *rounds); err != nil {
+	if err := measure(strings.Split(*programs, ","), *model, *backend, *rows, *epochs, *batch, *rounds); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
@@ -44,7 +45,7 @@ func main() {
 // sample is one segment.
 type sample struct{ whole, epoch float64 } // seconds
 
-func measure(programs []string, model, backend string, rows, epochs, rounds int) error {
+func measure(programs []string, model, backend string, rows, epochs, batch, rounds int) error {
 	if models[model] == "" {
 		return fmt.Errorf("no model %q", model)
 	}
@@ -53,7 +54,7 @@ func measure(programs []string, model, backend string, rows, epochs, rounds int)
 		return err
 	}
 	defer os.RemoveAll(dir)
-	if err := write(dir, model, rows, epochs); err != nil {
+	if err := write(dir, model, rows, epochs, batch); err != nil {
 		return err
 	}
 	all, first := map[string][]sample{}, map[string]float64{}
@@ -143,6 +144,38 @@ func apply(program, dir, backend string, rows int) (samples []sample, start floa
 	return samples, start, err
 }
 
+// encoder is a transformer encoder of 2 blocks of 128 features and 4 heads over 64 positions of 16 numbers.
+func encoder() string {
+	var b strings.Builder
+	layer := func(typ, name string, attrs ...string) {
+		fmt.Fprintf(&b, "\n  layer %q %q {\n", typ, name)
+		for i := 0; i < len(attrs); i += 2 {
+			fmt.Fprintf(&b, "    %s = %s\n", attrs[i], attrs[i+1])
+		}
+		b.WriteString("  }")
+	}
+	layer("reshape", "positions", "shape", "[64, 16]")
+	layer("dense", "x", "units", "128")
+	x := "x"
+	for i := range 2 {
+		n := func(name string) string { return fmt.Sprintf("%s%d", name, i) }
+		for _, name := range []string{"q", "k", "v"} {
+			layer("dense", n(name), "units", "128", "inputs", fmt.Sprintf("[%q]", x))
+		}
+		layer("attention", n("attention"), "heads", "4", "inputs", fmt.Sprintf("[%q, %q, %q]", n("q"), n("k"), n("v")))
+		layer("dense", n("out"), "units", "128")
+		layer("add", n("s"), "inputs", fmt.Sprintf("[%q, %q]", x, n("out")))
+		layer("layer_norm", n("n"))
+		layer("dense", n("inner"), "units", "512", "activation", `"gelu_tanh"`)
+		layer("dense", n("outer"), "units", "128")
+		layer("add", n("t"), "inputs", fmt.Sprintf("[%q, %q]", n("n"), n("outer")))
+		layer("layer_norm", n("y"))
+		x = n("y")
+	}
+	layer("sequence_pool", "pool", "mode", `"mean"`)
+	return b.String()
+}
+
 // models are layers by name.
 var models = map[string]string{
 	"large": `
@@ -177,6 +210,7 @@ var models = map[string]string{
   }
   layer "max_pool" "q" { kernel = 2 }
   layer "flatten" "f" {}`,
+	"encoder": encoder(),
 }
 
 const spec = `
@@ -196,7 +230,7 @@ train "supervised" "t" {
   data   = dataset.idx.d.data
   loss   = "cross_entropy"
   epochs = %d
-  batch  = 256
+  batch  = %d
   optimizer "adam" { lr = 0.0001 }
 }
 target "safetensors" "s" {
@@ -206,7 +240,7 @@ target "safetensors" "s" {
 `
 
 // write makes the spec, and random images with random labels.
-func write(dir, model string, rows, epochs int) error {
+func write(dir, model string, rows, epochs, batch int) error {
 	r := rand.New(rand.NewPCG(1, 1))
 	images := []byte{0, 0, 8, 3, 0, 0, byte(rows >> 8), byte(rows), 0, 0, 0, side, 0, 0, 0, side}
 	labels := []byte{0, 0, 8, 1, 0, 0, byte(rows >> 8), byte(rows)}
@@ -217,5 +251,5 @@ func write(dir, model string, rows, epochs int) error {
 		}
 	}
 	return errors.Join(os.WriteFile(filepath.Join(dir, "images"), images, 0o644), os.WriteFile(filepath.Join(dir, "labels"), labels, 0o644),
-		os.WriteFile(filepath.Join(dir, "spec.mbuild.hcl"), fmt.Appendf(nil, spec, models[model], epochs), 0o644))
+		os.WriteFile(filepath.Join(dir, "spec.mbuild.hcl"), fmt.Appendf(nil, spec, models[model], epochs, batch), 0o644))
 }

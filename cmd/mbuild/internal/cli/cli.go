@@ -22,6 +22,7 @@ import (
 	"mbuild.dev/mbuild/executor"
 	"mbuild.dev/mbuild/executor/sandbox"
 	"mbuild.dev/mbuild/executor/worker"
+	"mbuild.dev/mbuild/lang/schema"
 	"mbuild.dev/mbuild/planner/runs"
 	"mbuild.dev/mbuild/stdlib"
 )
@@ -150,7 +151,36 @@ func (a *app) root() *cobra.Command {
 	root.AddCommand(a.validateCmd(), a.planCmd(), a.applyCmd(), a.showCmd(), a.outputCmd(), a.whyCmd(), a.versionCmd(), a.kindsCmd(),
 		a.fmtCmd(), a.initCmd(), a.schemaCmd(), a.consoleCmd(), a.graphCmd(), a.explainCmd(), a.verifyCmd(), a.logCmd(), a.doctorCmd(), a.driftCmd(), a.cacheCmd(), a.backendCmd())
 	root.InitDefaultCompletionCmd()
+	tellUse(root)
 	return root
+}
+
+// tellUse lets commands answer a wrong number of arguments, or a word that is none of their commands, with how they are called.
+func tellUse(c *cobra.Command) {
+	check := c.Args
+	switch {
+	case check == nil && c.HasSubCommands() && c.HasParent():
+		c.RunE = func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return cmd.Help()
+			}
+			var names []string
+			for _, sub := range cmd.Commands() {
+				names = append(names, sub.Name())
+			}
+			return fmt.Errorf("%s has no command %q; it has %s", cmd.CommandPath(), args[0], schema.Words(names))
+		}
+	case check != nil:
+		c.Args = func(cmd *cobra.Command, args []string) error {
+			if err := check(cmd, args); err != nil {
+				return fmt.Errorf("%w; it is called: %s", err, cmd.UseLine())
+			}
+			return nil
+		}
+	}
+	for _, sub := range c.Commands() {
+		tellUse(sub)
+	}
 }
 
 // normalise lets -flag stand for --flag, as Terraform does.

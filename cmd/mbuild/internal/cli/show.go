@@ -169,7 +169,9 @@ func showBlock(ctx context.Context, w *work, b *planner.BlockStep) *contract.Sho
 		}
 		doc.Outputs[o.Name] = x
 		for k, v := range step.Result.Metrics {
-			doc.Metrics[k] = v
+			if _, known := doc.Metrics[k]; !known { // outputs stand in the order of what they say of the block: a model goes before the history
+				doc.Metrics[k] = v
+			}
 		}
 		switch o.Type {
 		case "report":

@@ -192,8 +192,8 @@ func toolchainOf(c *mlx.Choice) planner.Toolchain {
 	return planner.Toolchain{Backend: c.Name, Fingerprint: c.Fingerprint(), Platform: platform()}
 }
 
-// toolchain is that of the backend that was asked for; it leaves the backends in w.
-func (a *app) toolchain(ctx context.Context, w *work, settings string) (planner.Toolchain, hcl.Diagnostics) {
+// toolchain is that of the backend that was asked for; it leaves the backends in w. at is where the spec asks for settings.
+func (a *app) toolchain(ctx context.Context, w *work, settings string, at hcl.Range) (planner.Toolchain, hcl.Diagnostics) {
 	if w.backends == nil {
 		var diags hcl.Diagnostics
 		if w.backends, diags = a.backends(); diags.HasErrors() {
@@ -202,7 +202,15 @@ func (a *app) toolchain(ctx context.Context, w *work, settings string) (planner.
 	}
 	tc, err := w.backends.toolchain(ctx, a.wanted("", settings))
 	if err != nil {
-		return planner.Toolchain{}, hcl.Diagnostics{backendProblem(hcl.Range{}, "%s.", sentence(err))}
+		by := ""
+		if env, _ := a.lookupEnv(envBackend); a.backend != "" {
+			at = hcl.Range{}
+			by = " It is what -backend asks for."
+		} else if env != "" {
+			at = hcl.Range{}
+			by = " It is what " + envBackend + " asks for."
+		}
+		return planner.Toolchain{}, hcl.Diagnostics{backendProblem(at, "%s.%s", sentence(err), by)}
 	}
 	return tc, nil
 }

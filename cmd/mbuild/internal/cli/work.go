@@ -31,7 +31,7 @@ type work struct {
 	backends *backends
 	settings string // the backend that the spec asks for
 
-	lowered hcl.Diagnostics  // the part of diags that lowering gave
+	lowered hcl.Diagnostics  // the part of diags that loading and lowering gave
 	numbers []int            // of the blocks in spec, when it is a part of the whole
 	before  *executor.Result // gates and artifacts of the last apply, those of blocks beyond the plan among them
 	release func()           // gives back what keeps the results of the plan from the collection of garbage
@@ -94,7 +94,7 @@ func (a *app) planWhole(ctx context.Context, f planFlags, w *work) error {
 		return nil
 	}
 	w.settings = spec.Settings.Backend
-	tc, d := a.toolchain(ctx, w, spec.Settings.Backend)
+	tc, d := a.toolchain(ctx, w, spec.Settings.Backend, spec.Settings.BackendRange)
 	if w.diags = append(w.diags, d...); d.HasErrors() {
 		return nil
 	}
@@ -204,7 +204,7 @@ func (a *app) planPart(ctx context.Context, f planFlags, w *work) (bool, error) 
 		return false, nil
 	}
 	w.settings = m.Backend
-	tc, problems := a.toolchain(ctx, w, m.Backend)
+	tc, problems := a.toolchain(ctx, w, m.Backend, hcl.Range{})
 	if problems.HasErrors() || tc != m.Toolchain || !w.backends.same(ctx, m.Backends) || !a.holds(w) {
 		return false, nil
 	}
@@ -222,7 +222,7 @@ func (a *app) planPart(ctx context.Context, f planFlags, w *work) (bool, error) 
 		w.idle = true
 		return true, nil
 	}
-	spec, diags := packed.Spec(numbers)
+	spec, _ := packed.Spec(numbers) // whose warnings are among those that are remembered
 	if spec == nil {
 		return false, nil
 	}
@@ -232,7 +232,7 @@ func (a *app) planPart(ctx context.Context, f planFlags, w *work) (bool, error) 
 	if d.HasErrors() {
 		return false, nil
 	}
-	w.spec, w.diags, w.numbers = spec, append(diags, warnings...), numbers
+	w.spec, w.numbers = spec, numbers
 	if w.store, err = a.openStore(); err != nil {
 		return false, err
 	}

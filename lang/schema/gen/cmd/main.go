@@ -1,4 +1,4 @@
-// Command cmd compiles the schema.cue of the current directory, with <family>.cue of the one above it, to schema_gen.go. It is run by go generate in a kind's folder:
+// Command cmd compiles the schema.cue of the current directory, with <family>.cue of the one above it and that of each family it uses, to schema_gen.go. It is run by go generate in a kind's folder:
 //
 //	//go:generate go run mbuild.dev/mbuild/lang/schema/gen/cmd -family train -type supervised
 package main
