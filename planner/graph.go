@@ -30,9 +30,10 @@ type Graph struct {
 
 // SourceFile is a file of the source tree and the attribute that named it first.
 type SourceFile struct {
-	Path  string
-	Block *lang.Block
-	At    string // path of the attribute in the block
+	Path     string
+	Block    *lang.Block
+	At       string // path of the attribute in the block
+	External bool   // a block of an external kind reads it; Block then is the first of those
 }
 
 type binding struct {
@@ -50,12 +51,15 @@ func (g *Graph) Output(ref string) (Source, bool) {
 	return b.source, b.ok
 }
 
-func (g *Graph) addFile(path string, b *lang.Block, at string) {
-	if _, ok := g.files[path]; ok {
+func (g *Graph) addFile(f SourceFile) {
+	if i, ok := g.files[f.Path]; ok {
+		if f.External && !g.Files[i].External {
+			g.Files[i] = f
+		}
 		return
 	}
-	g.files[path] = len(g.Files)
-	g.Files = append(g.Files, SourceFile{Path: path, Block: b, At: at})
+	g.files[f.Path] = len(g.Files)
+	g.Files = append(g.Files, f)
 }
 
 // Lower lowers every block of a spec, producers first. Blocks whose lowering fails are reported and left out, and so are

@@ -38,6 +38,9 @@ type Kind struct {
 	Determinism  Determinism
 	Tolerance    float64 // of kinds whose Determinism is Tolerance: how far apart values may be, relative to the larger of 1 and their magnitude
 
+	// External says that the source files of the kind's blocks were made by others, such as checkpoints: the lock file pins them.
+	External bool
+
 	// Transient says that an action may fail today and succeed tomorrow with nothing changed: blocks of the kind may have
 	// retries. A kind that computes is not transient: what failed will fail again.
 	Transient bool

@@ -18,7 +18,7 @@ import (
 // Kind is model.onnx.
 var Kind = &executor.Kind{
 	Kind: planner.Kind{
-		Family: "model", Type: "onnx", Version: 1, Schema: Schema, Determinism: planner.Bitwise,
+		Family: "model", Type: "onnx", Version: 1, Schema: Schema, Determinism: planner.Bitwise, External: true,
 		Outputs: []planner.Output{
 			{Name: "graph", Type: "graph", MediaType: graph.MediaType},
 			{Name: "model", Type: "model", MediaType: bundle.MediaType, Directory: true},
@@ -39,18 +39,12 @@ func lowerBlock(l *planner.Lowering) hcl.Diagnostics {
 
 func run(_ context.Context, job *executor.Job) error {
 	var p struct {
-		SHA256 string `json:"sha256"`
-		Length int    `json:"length"`
+		Length int `json:"length"`
 	}
 	if err := job.Bind(&p); err != nil {
 		return err
 	}
-	in := job.Inputs["file"]
-	if p.SHA256 != "" && in.Digest != "sha256:"+p.SHA256 {
-		return &executor.Failure{Code: "integrity", Summary: "File is another", Attr: "sha256",
-			Detail: fmt.Sprintf("%s has digest %s, and sha256 says sha256:%s. Look at what changed before you write the new digest.", in.Display, in.Digest, p.SHA256)}
-	}
-	b, err := os.ReadFile(in.Path)
+	b, err := os.ReadFile(job.In("file"))
 	if err != nil {
 		return err
 	}

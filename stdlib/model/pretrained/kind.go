@@ -23,7 +23,7 @@ import (
 // Kind is model.pretrained.
 var Kind = &executor.Kind{
 	Kind: planner.Kind{
-		Family: "model", Type: "pretrained", Version: 1, Schema: Schema, Determinism: planner.Bitwise,
+		Family: "model", Type: "pretrained", Version: 1, Schema: Schema, Determinism: planner.Bitwise, External: true,
 		Outputs: []planner.Output{
 			{Name: "graph", Type: "graph", MediaType: graph.MediaType},
 			{Name: "model", Type: "model", MediaType: bundle.MediaType, Directory: true},
@@ -85,17 +85,8 @@ func lowerBlock(l *planner.Lowering) hcl.Diagnostics {
 		inputs = append(inputs, l.File("weights"+strconv.Itoa(i), path.Join(dir, base), at[base]))
 		names = append(names, base)
 	}
-	pins, _ := l.Attr("sha256").(map[string]any)
-	for name := range pins {
-		if at[name] == "" && name != configFile && (name != indexFile || !sharded) {
-			l.Errorf("sha256", "bad-model", "Digest of a file that is not read", "sha256 names %q; read are %s and %s.", name, configFile, strings.Join(weights, ", "))
-		}
-	}
-	if l.Diagnostics().HasErrors() {
-		return l.Diagnostics()
-	}
 	params := l.Params("files")
-	if sharded || len(pins) > 0 {
+	if sharded {
 		params["names"] = names
 	}
 	a := l.Emit("", planner.Action{Params: params, Inputs: inputs, Host: true, Outputs: []planner.OutputDecl{
@@ -132,11 +123,10 @@ func some(files []any) string {
 
 // params are those of the action.
 type params struct {
-	Names      []string          `json:"names"`
-	SHA256     map[string]string `json:"sha256"`
-	Length     int               `json:"length"`
-	TokenTypes bool              `json:"token_types"`
-	Seed       int64             `json:"seed"`
+	Names      []string `json:"names"`
+	Length     int      `json:"length"`
+	TokenTypes bool     `json:"token_types"`
+	Seed       int64    `json:"seed"`
 	Head       *struct {
 		Type      string   `json:"type"`
 		Outputs   int      `json:"outputs"`
@@ -159,18 +149,9 @@ func run(_ context.Context, job *executor.Job) error {
 			name = p.Names[i]
 		}
 		paths[name] = in.Path
-		if err := pinned(name, in, p.SHA256); err != nil {
-			return err
-		}
-	}
-	if err := pinned(configFile, job.Inputs["config"], p.SHA256); err != nil {
-		return err
 	}
 	var index []byte
 	if job.Has("index") {
-		if err := pinned(indexFile, job.Inputs["index"], p.SHA256); err != nil {
-			return err
-		}
 		var err error
 		if index, err = os.ReadFile(job.In("index")); err != nil {
 			return err
@@ -219,15 +200,6 @@ func load(p *params, config []byte, paths map[string]string, index []byte) (*pre
 		o.Head = &pretrained.Head{Kind: h.Type, Outputs: h.Outputs, Pool: h.Pool, Normalize: h.Normalize, Dropout: h.Dropout}
 	}
 	return pretrained.Load(c, ckpt, o)
-}
-
-// pinned holds a file against the digest that it must have.
-func pinned(name string, in executor.JobInput, pins map[string]string) error {
-	if want := pins[name]; want != "" && in.Digest != "sha256:"+want {
-		return &executor.Failure{Code: "integrity", Summary: "File is another", Attr: "sha256",
-			Detail: fmt.Sprintf("%s has digest %s, and sha256 says sha256:%s. Look at what changed before you write the new digest.", name, in.Digest, want)}
-	}
-	return nil
 }
 
 // sentence makes errors that stand on lines of their own one text.

@@ -134,7 +134,7 @@ func specDigest(spec *lang.Spec) string {
 // failedPlanJSON is the document of a plan that could not be made.
 func failedPlanJSON(w *work) *contract.Plan {
 	return &contract.Plan{FormatVersion: contract.FormatVersion, MbuildVersion: Version, Variables: map[string]any{}, Blocks: []contract.Block{},
-		Actions: []contract.Action{}, Drift: []planner.Drift{}, Estimate: planner.Estimate{Basis: "none"}, Diagnostics: contract.Diagnostics(w.diags)}
+		Actions: []contract.Action{}, Drift: []planner.Drift{}, Pins: []contract.Pin{}, Estimate: planner.Estimate{Basis: "none"}, Diagnostics: contract.Diagnostics(w.diags)}
 }
 
 // lastPart of the text of an error that wraps context cancellation.

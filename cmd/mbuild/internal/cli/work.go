@@ -57,9 +57,11 @@ type planFlags struct {
 	noCache bool
 	jobs    int
 
-	about []string // addresses of blocks: nothing but these and what they need has to be in the plan
-	apply bool     // what the last apply reported is needed
-	whole bool     // every block has to be in the plan, the unchanged too
+	about    []string // addresses of blocks: nothing but these and what they need has to be in the plan
+	lockfile string   // "update", which "" stands for, or "readonly"
+
+	apply bool // what the last apply reported is needed
+	whole bool // every block has to be in the plan, the unchanged too
 }
 
 // makePlan loads, takes the snapshot and plans. Where the memory of the project tells that most of the spec is as it was, only
@@ -113,6 +115,11 @@ func (a *app) plan(ctx context.Context, f planFlags, w *work, graph *planner.Gra
 	if d.HasErrors() {
 		return nil
 	}
+	unpinned, d := hold(graph, snap, w.backends.lock, f.lockfile == lockReadonly)
+	w.diags = append(w.diags, d...)
+	if d.HasErrors() {
+		return nil
+	}
 	choose, ok := a.chooser(ctx, w, graph, snap)
 	if !ok {
 		return nil
@@ -131,6 +138,7 @@ func (a *app) plan(ctx context.Context, f planFlags, w *work, graph *planner.Gra
 	if err != nil {
 		return err
 	}
+	w.plan.Unpinned = unpinned
 	if f.apply && !w.plan.Empty() {
 		if w.release, err = w.store.Lease(keysOf(w.plan)); err != nil {
 			return err
@@ -200,7 +208,7 @@ func (a *app) planPart(ctx context.Context, f planFlags, w *work) (bool, error) 
 		return false, nil
 	}
 	defer packed.Close()
-	if packed.ID() != m.Spec || packed.Len() != m.Blocks() {
+	if packed.ID() != m.Spec || packed.Len() != m.Blocks() || m.Lock != lockDigest(a.dir) {
 		return false, nil
 	}
 	w.settings = m.Backend
@@ -407,7 +415,7 @@ func (a *app) remember(ctx context.Context, w *work, o project.Outcome, results 
 	if err != nil {
 		witness = nil // the next plan looks at everything
 	}
-	meta := project.Meta{Spec: w.spec.ID, Backend: w.spec.Settings.Backend, Toolchain: w.plan.Toolchain, Backends: w.backends.asked, Warnings: lang.PackDiagnostics(w.lowered), Result: summary}
+	meta := project.Meta{Spec: w.spec.ID, Backend: w.spec.Settings.Backend, Toolchain: w.plan.Toolchain, Backends: w.backends.asked, Lock: a.lockOf(w.plan), Warnings: lang.PackDiagnostics(w.lowered), Result: summary}
 	if m != nil {
 		meta.Artifacts = m.Artifacts
 		if same && summary == nil {
