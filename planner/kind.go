@@ -49,7 +49,8 @@ type Kind struct {
 	Timeout time.Duration
 
 	// Lower emits the actions of one block and binds its outputs. It reports what the schema cannot say (shapes that do
-	// not fit, fractions that do not sum to 1) as diagnostics on attribute paths, and does no input or output.
+	// not fit, fractions that do not sum to 1) as diagnostics on attribute paths. It reads nothing but what Lowering.Look gives
+	// it, and writes nothing.
 	Lower func(*Lowering) hcl.Diagnostics
 
 	// Estimate guesses the cost of an action that has no record yet; nil means no estimate.

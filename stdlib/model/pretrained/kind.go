@@ -3,8 +3,10 @@ package pretrained
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path"
 	"slices"
@@ -93,7 +95,63 @@ func lowerBlock(l *planner.Lowering) hcl.Diagnostics {
 		{Name: "graph", MediaType: graph.MediaType}, {Name: "model", MediaType: bundle.MediaType, Directory: true}}})
 	l.Bind("graph", a, "graph")
 	l.Bind("model", a, "model")
+	if g := look(l, inputs, params); g != nil {
+		l.Provide("graph", g)
+		l.Provide("model", g)
+	}
 	return l.Diagnostics()
+}
+
+// look makes the graph while planning, of config.json and the headers of the weights, so that what does not fit the model is told
+// before anything runs; nil where the files cannot be looked at.
+func look(l *planner.Lowering, inputs []planner.Input, attrs map[string]any) *graph.Graph {
+	files, ok := l.Look(inputs...)
+	if !ok {
+		return nil
+	}
+	var p params
+	var config, index []byte
+	text, err := json.Marshal(attrs)
+	if err == nil {
+		err = json.Unmarshal(text, &p)
+	}
+	paths := map[string]string{}
+	for i, in := range inputs {
+		switch {
+		case err != nil:
+		case in.Name == "config":
+			config, err = readSmall(files[i])
+		case in.Name == "index":
+			index, err = readSmall(files[i])
+		default:
+			paths[path.Base(in.File)] = files[i]
+		}
+	}
+	if err != nil {
+		return nil // the run says what is wrong
+	}
+	g, err := open(&p, config, paths, index, pretrained.Graph)
+	if f := failure(err); f != nil {
+		l.Errorf(f.Attr, f.Code, f.Summary, "%s", f.Detail)
+		return nil
+	}
+	return g
+}
+
+// most bounds what is read of a configuration or an index.
+const most = 64 << 20
+
+func readSmall(file string) ([]byte, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, most+1))
+	if err == nil && len(b) > most {
+		err = fmt.Errorf("%s has more than %d MB", path.Base(file), most>>20)
+	}
+	return b, err
 }
 
 // noWeights says what to do about a directory without safetensors.
@@ -161,12 +219,9 @@ func run(_ context.Context, job *executor.Job) error {
 	if err != nil {
 		return err
 	}
-	l, err := load(&p, config, paths, index)
-	if errors.Is(err, pretrained.ErrLength) {
-		return &executor.Failure{Code: "misfit", Summary: "Longer than the model", Attr: "length", Detail: sentence(err)}
-	}
-	if err != nil {
-		return &executor.Failure{Code: "bad-model", Summary: "Model cannot be read", Attr: "files", Detail: sentence(err)}
+	l, err := open(&p, config, paths, index, pretrained.Load)
+	if f := failure(err); f != nil {
+		return f
 	}
 	if len(l.New) > 0 {
 		fmt.Fprintf(job.Log, "new, for the files have nothing for them: %s\n", strings.Join(l.New, ", "))
@@ -185,7 +240,19 @@ func run(_ context.Context, job *executor.Job) error {
 	return bundle.Write(job.Out("model"), l.Model)
 }
 
-func load(p *params, config []byte, paths map[string]string, index []byte) (*pretrained.Loaded, error) {
+// failure is what an error of reading means for the block.
+func failure(err error) *executor.Failure {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, pretrained.ErrLength):
+		return &executor.Failure{Code: "misfit", Summary: "Longer than the model", Attr: "length", Detail: sentence(err)}
+	}
+	return &executor.Failure{Code: "bad-model", Summary: "Model cannot be read", Attr: "files", Detail: sentence(err)}
+}
+
+// open opens a checkpoint and makes of it what read does.
+func open[T any](p *params, config []byte, paths map[string]string, index []byte, read func(*pretrained.Config, *pretrained.Checkpoint, pretrained.Options) (*T, error)) (*T, error) {
 	c, err := pretrained.ReadConfig(config)
 	if err != nil {
 		return nil, err
@@ -199,7 +266,7 @@ func load(p *params, config []byte, paths map[string]string, index []byte) (*pre
 	if h := p.Head; h != nil {
 		o.Head = &pretrained.Head{Kind: h.Type, Outputs: h.Outputs, Pool: h.Pool, Normalize: h.Normalize, Dropout: h.Dropout}
 	}
-	return pretrained.Load(c, ckpt, o)
+	return read(c, ckpt, o)
 }
 
 // sentence makes errors that stand on lines of their own one text.

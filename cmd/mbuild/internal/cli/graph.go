@@ -34,7 +34,7 @@ func (a *app) graphCmd() *cobra.Command {
 			if write == nil {
 				return fmt.Errorf("there is no format %q; there are %s", format, schema.Words([]string{"dot", "json", "mermaid"}))
 			}
-			spec, _, diags, err := a.load(cmd.Context())
+			spec, _, diags, err := a.load(cmd.Context(), "")
 			if err != nil {
 				return err
 			}

@@ -87,6 +87,26 @@ func hold(g *planner.Graph, snap *planner.Snapshot, l *lock.File, readonly bool)
 	return unpinned, diags
 }
 
+// swapped returns errors about external files that are not the pinned ones: where a spec does not fit a checkpoint, that may be why.
+func (a *app) swapped(ctx context.Context, w *work, g *planner.Graph) hcl.Diagnostics {
+	l, diags := lock.Read(a.dir)
+	if diags.HasErrors() || g == nil {
+		return diags
+	}
+	var files []planner.SourceFile
+	for _, f := range g.Files {
+		if _, ok := l.Sum(f.Path); ok && f.External {
+			files = append(files, f)
+		}
+	}
+	snap, d := planner.TakeSnapshot(ctx, a.dir, files, w.knownFile)
+	if d.HasErrors() {
+		return nil
+	}
+	_, d = hold(&planner.Graph{Files: files}, snap, l, false)
+	return d
+}
+
 // pinUsed writes the digests of files that the lock file does not have, and that an action has read without a failure. A lock file
 // that cannot be written is a warning: what was built stands.
 func (a *app) pinUsed(w *work, res *executor.Result) []contract.Pin {
@@ -166,7 +186,7 @@ func (a *app) lockCmd() *cobra.Command {
 
 // lock pins the external files of the spec that are at paths, all when there are none.
 func (a *app) lock(ctx context.Context, l *lock.File, paths []string) error {
-	spec, graph, diags, err := a.load(ctx)
+	spec, graph, diags, err := a.load(ctx, "")
 	if err != nil {
 		return err
 	}

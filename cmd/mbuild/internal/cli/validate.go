@@ -15,7 +15,7 @@ func (a *app) validateCmd() *cobra.Command {
 		Short: "Check the spec without looking at data or store",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			spec, _, diags, err := a.load(cmd.Context())
+			spec, _, diags, err := a.load(cmd.Context(), "")
 			if err != nil {
 				return err
 			}

@@ -87,12 +87,15 @@ func (a *app) makePlan(ctx context.Context, f planFlags) (*work, error) {
 
 // planWhole plans every block of the spec.
 func (a *app) planWhole(ctx context.Context, f planFlags, w *work) error {
-	spec, graph, diags, err := a.load(ctx)
+	spec, graph, diags, err := a.load(ctx, a.dir)
 	if err != nil {
 		return err
 	}
 	w.spec, w.diags, w.lowered = spec, diags, diags
 	if diags.HasErrors() {
+		if d := a.swapped(ctx, w, graph); d.HasErrors() {
+			w.diags = d
+		}
 		return nil
 	}
 	w.settings = spec.Settings.Backend
@@ -235,7 +238,7 @@ func (a *app) planPart(ctx context.Context, f planFlags, w *work) (bool, error) 
 		return false, nil
 	}
 	done = a.phase("lower")
-	graph, d := planner.Lower(spec, a.kinds.Planner)
+	graph, d := planner.LowerIn(spec, a.kinds.Planner, a.dir)
 	done()
 	if d.HasErrors() {
 		return false, nil
