@@ -21,12 +21,15 @@ type Graph struct {
 	Artifacts []Artifact
 	Files     []SourceFile // every source file that some action reads, by path
 
+	// Stats are those of source files that were digested while lowering.
+	Stats map[string]FileStat
+
 	bound   map[string]binding // "train.supervised.base.model"
 	gates   map[string][]*Action
 	heeded  map[string]bool      // eval blocks whose gates something waits for
 	byBlock map[string][]*Action // block address -> its actions in emission order
 	files   map[string]int
-	dir     string // where kinds may look at source files; "" when they may not
+	sight   Sight
 }
 
 // SourceFile is a file of the source tree and the attribute that named it first.
@@ -65,13 +68,16 @@ func (g *Graph) addFile(f SourceFile) {
 
 // Lower lowers every block of a spec, producers first. Blocks whose lowering fails are reported and left out, and so are
 // those that refer to them, without a word: one cause, one error. Kinds do not look at source files.
-func Lower(spec *lang.Spec, table *Table) (*Graph, hcl.Diagnostics) { return LowerIn(spec, table, "") }
+func Lower(spec *lang.Spec, table *Table) (*Graph, hcl.Diagnostics) {
+	return LowerIn(spec, table, Sight{})
+}
 
-// LowerIn is Lower for the spec of a directory, in which kinds may look at the source files that their actions read, to tell
-// before anything runs what does not fit. Actions and keys are those of Lower.
-func LowerIn(spec *lang.Spec, table *Table, dir string) (*Graph, hcl.Diagnostics) {
+// LowerIn is Lower where kinds may look at the source files that their actions read, to tell before anything runs what does not
+// fit. Actions and keys are those of Lower.
+func LowerIn(spec *lang.Spec, table *Table, sight Sight) (*Graph, hcl.Diagnostics) {
 	g := &Graph{
-		dir:     dir,
+		Stats:   map[string]FileStat{},
+		sight:   sight,
 		Spec:    spec,
 		bound:   map[string]binding{},
 		gates:   map[string][]*Action{},

@@ -2,9 +2,7 @@ package planner
 
 import (
 	"fmt"
-	"os"
 	"path"
-	"path/filepath"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
@@ -112,26 +110,6 @@ func (l *Lowering) File(name, file, at string) Input {
 	file = path.Clean(strings.ReplaceAll(file, `\`, "/"))
 	l.graph.addFile(SourceFile{Path: file, Block: l.Block, At: at, External: l.Kind.External})
 	return Input{Name: name, Source: Source{File: file}}
-}
-
-// Look returns the paths of source files that are inputs of the block's actions, if lowering may look at them and all are there. What is
-// seen may decide what is reported and what is provided for planning (see Provide), never what is emitted: the snapshot, which
-// makes the keys, is taken later.
-func (l *Lowering) Look(inputs ...Input) ([]string, bool) {
-	if l.graph.dir == "" {
-		return nil, false
-	}
-	paths := make([]string, len(inputs))
-	for i, in := range inputs {
-		paths[i] = filepath.Join(l.graph.dir, filepath.FromSlash(in.File))
-		if filepath.IsAbs(filepath.FromSlash(in.File)) {
-			paths[i] = filepath.FromSlash(in.File)
-		}
-		if info, err := os.Stat(paths[i]); err != nil || !info.Mode().IsRegular() {
-			return nil, false // which the snapshot reports
-		}
-	}
-	return paths, true
 }
 
 // Emit adds an action. suffix tells the actions of one block apart ("segment[3]") and is empty when there is one only.

@@ -44,8 +44,8 @@ func (a *app) lookupEnv(name string) (string, bool) {
 	return os.LookupEnv(name)
 }
 
-// load reads the spec and lowers it; dir is where kinds may look at source files for that, "" when they may not.
-func (a *app) load(ctx context.Context, dir string) (*lang.Spec, *planner.Graph, hcl.Diagnostics, error) {
+// load reads the spec and lowers it.
+func (a *app) load(ctx context.Context, sight planner.Sight) (*lang.Spec, *planner.Graph, hcl.Diagnostics, error) {
 	r, err := a.request()
 	if err != nil {
 		return nil, nil, nil, err
@@ -60,7 +60,7 @@ func (a *app) load(ctx context.Context, dir string) (*lang.Spec, *planner.Graph,
 		return spec, nil, append(diags, d), nil
 	}
 	done = a.phase("lower")
-	graph, d := planner.LowerIn(spec, a.kinds.Planner, dir)
+	graph, d := planner.LowerIn(spec, a.kinds.Planner, sight)
 	done()
 	return spec, graph, append(diags, d...), nil
 }

@@ -186,7 +186,7 @@ func (a *app) lockCmd() *cobra.Command {
 
 // lock pins the external files of the spec that are at paths, all when there are none.
 func (a *app) lock(ctx context.Context, l *lock.File, paths []string) error {
-	spec, graph, diags, err := a.load(ctx, "")
+	spec, graph, diags, err := a.load(ctx, planner.Sight{})
 	if err != nil {
 		return err
 	}

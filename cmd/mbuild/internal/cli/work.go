@@ -87,7 +87,7 @@ func (a *app) makePlan(ctx context.Context, f planFlags) (*work, error) {
 
 // planWhole plans every block of the spec.
 func (a *app) planWhole(ctx context.Context, f planFlags, w *work) error {
-	spec, graph, diags, err := a.load(ctx, a.dir)
+	spec, graph, diags, err := a.load(ctx, a.sight(w))
 	if err != nil {
 		return err
 	}
@@ -112,7 +112,12 @@ func (a *app) planWhole(ctx context.Context, f planFlags, w *work) error {
 // plan takes the snapshot of a graph's sources and makes its plan.
 func (a *app) plan(ctx context.Context, f planFlags, w *work, graph *planner.Graph, r planner.Request) error {
 	done := a.phase("snapshot")
-	snap, d := planner.TakeSnapshot(ctx, a.dir, graph.Files, w.knownFile)
+	snap, d := planner.TakeSnapshot(ctx, a.dir, graph.Files, func(path string) (planner.FileStat, bool) {
+		if st, ok := graph.Stats[path]; ok {
+			return st, true
+		}
+		return w.knownFile(path)
+	})
 	done()
 	w.diags = append(w.diags, d...)
 	if d.HasErrors() {
@@ -183,6 +188,11 @@ func (a *app) total(p *planner.Plan, jobs int) planner.Estimate {
 	return t
 }
 
+// sight is what kinds may see of the source files.
+func (a *app) sight(w *work) planner.Sight {
+	return planner.Sight{Dir: a.dir, Known: w.knownFile, Notes: w.project}
+}
+
 func (w *work) knownFile(path string) (planner.FileStat, bool) {
 	if w.project.Memory == nil {
 		return planner.FileStat{}, false
@@ -238,7 +248,7 @@ func (a *app) planPart(ctx context.Context, f planFlags, w *work) (bool, error) 
 		return false, nil
 	}
 	done = a.phase("lower")
-	graph, d := planner.LowerIn(spec, a.kinds.Planner, a.dir)
+	graph, d := planner.LowerIn(spec, a.kinds.Planner, a.sight(w))
 	done()
 	if d.HasErrors() {
 		return false, nil
