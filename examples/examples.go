@@ -11,7 +11,7 @@ import (
 
 // What was built in a directory, and what was put into it, is not embedded.
 //
-//go:embed */*.md */*.mbuild.hcl */*.mbvars */*.py */*.gz */cue/*.cue */cue/*.gz */data
+//go:embed */*.md */*.mbuild.hcl */mbuild.lock.hcl */*.mbvars */*.py */*.gz */cue/*.cue */cue/mbuild.lock.hcl */cue/*.gz */data
 var files embed.FS
 
 // Names lists the examples, sorted.

@@ -38,7 +38,7 @@ var codes = map[string]string{
 	"too-many":            "for_each or count asks for more instances than a block may have. Split the work, or check the value: it is rarely meant.",
 	"bad-dynamic":         "A dynamic block is written: dynamic \"NAME\" { for_each = …, labels = [ … ], content { … } }.",
 	"unsupported":         "This is part of the design and not of this version. The text says what to do instead.",
-	"bad-lock":            "mbuild.lock.hcl is not written as mbuild writes it. Take it from the repository's history, or remove the part that is named and let `mbuild backend pin` write it again.",
+	"bad-lock":            "mbuild.lock.hcl is not written as mbuild writes it. Take it from the repository's history, or remove the part that is named and let `mbuild backend pin` (plugins) or `mbuild lock` (checkpoints) write it again.",
 
 	// Values.
 	"wrong-type":       "The value is of another type than the attribute takes. The text says what was found and what is needed.",
@@ -76,7 +76,8 @@ var codes = map[string]string{
 	"bad-source":   "A module's source is a directory, beginning with ./ or ../, or a module of mbuild: \"std/mlp\".",
 	"no-module":    "There is no module at the source.",
 	"module-cycle": "A module contains itself, directly or through others, or modules nest too deeply.",
-	"integrity":    "The files of the module, or of a model, are not those whose digest is pinned. Look at what changed before you pin the new digest.",
+	"integrity":    "The files of a module, a checkpoint or a tokenizer are not those whose digest is pinned: in the module block, or in mbuild.lock.hcl. Either they were damaged or replaced, and the right ones must be put back; or the change is meant. Look at what changed before you pin the new digest, with `mbuild lock` for what the lock file has.",
+	"unpinned":     "Under -lockfile=readonly every file of a checkpoint or a tokenizer that others made must be in mbuild.lock.hcl already. Run apply or `mbuild lock` where the right files are, and check the lock file in.",
 
 	"bad-version": "required_version is a constraint on versions: \">= 0.1, < 1.0\", \"~> 0.1\", \"0.1.0\".",
 	"version":     "The spec needs another version of mbuild than this one.",

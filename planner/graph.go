@@ -21,18 +21,23 @@ type Graph struct {
 	Artifacts []Artifact
 	Files     []SourceFile // every source file that some action reads, by path
 
+	// Stats are those of source files that were digested while lowering.
+	Stats map[string]FileStat
+
 	bound   map[string]binding // "train.supervised.base.model"
 	gates   map[string][]*Action
 	heeded  map[string]bool      // eval blocks whose gates something waits for
 	byBlock map[string][]*Action // block address -> its actions in emission order
 	files   map[string]int
+	sight   Sight
 }
 
 // SourceFile is a file of the source tree and the attribute that named it first.
 type SourceFile struct {
-	Path  string
-	Block *lang.Block
-	At    string // path of the attribute in the block
+	Path     string
+	Block    *lang.Block
+	At       string // path of the attribute in the block
+	External bool   // a block of an external kind reads it; Block then is the first of those
 }
 
 type binding struct {
@@ -50,18 +55,29 @@ func (g *Graph) Output(ref string) (Source, bool) {
 	return b.source, b.ok
 }
 
-func (g *Graph) addFile(path string, b *lang.Block, at string) {
-	if _, ok := g.files[path]; ok {
+func (g *Graph) addFile(f SourceFile) {
+	if i, ok := g.files[f.Path]; ok {
+		if f.External && !g.Files[i].External {
+			g.Files[i] = f
+		}
 		return
 	}
-	g.files[path] = len(g.Files)
-	g.Files = append(g.Files, SourceFile{Path: path, Block: b, At: at})
+	g.files[f.Path] = len(g.Files)
+	g.Files = append(g.Files, f)
 }
 
 // Lower lowers every block of a spec, producers first. Blocks whose lowering fails are reported and left out, and so are
-// those that refer to them, without a word: one cause, one error.
+// those that refer to them, without a word: one cause, one error. Kinds do not look at source files.
 func Lower(spec *lang.Spec, table *Table) (*Graph, hcl.Diagnostics) {
+	return LowerIn(spec, table, Sight{})
+}
+
+// LowerIn is Lower where kinds may look at the source files that their actions read, to tell before anything runs what does not
+// fit. Actions and keys are those of Lower.
+func LowerIn(spec *lang.Spec, table *Table, sight Sight) (*Graph, hcl.Diagnostics) {
 	g := &Graph{
+		Stats:   map[string]FileStat{},
+		sight:   sight,
 		Spec:    spec,
 		bound:   map[string]binding{},
 		gates:   map[string][]*Action{},

@@ -38,6 +38,9 @@ type Kind struct {
 	Determinism  Determinism
 	Tolerance    float64 // of kinds whose Determinism is Tolerance: how far apart values may be, relative to the larger of 1 and their magnitude
 
+	// External says that the source files of the kind's blocks were made by others, such as checkpoints: the lock file pins them.
+	External bool
+
 	// Transient says that an action may fail today and succeed tomorrow with nothing changed: blocks of the kind may have
 	// retries. A kind that computes is not transient: what failed will fail again.
 	Transient bool
@@ -46,7 +49,8 @@ type Kind struct {
 	Timeout time.Duration
 
 	// Lower emits the actions of one block and binds its outputs. It reports what the schema cannot say (shapes that do
-	// not fit, fractions that do not sum to 1) as diagnostics on attribute paths, and does no input or output.
+	// not fit, fractions that do not sum to 1) as diagnostics on attribute paths. It reads nothing but what Lowering.Look gives
+	// it, and writes nothing.
 	Lower func(*Lowering) hcl.Diagnostics
 
 	// Estimate guesses the cost of an action that has no record yet; nil means no estimate.

@@ -108,7 +108,7 @@ func (l *Lowering) Gates(p string) []*Action {
 // blame when the file cannot be read.
 func (l *Lowering) File(name, file, at string) Input {
 	file = path.Clean(strings.ReplaceAll(file, `\`, "/"))
-	l.graph.addFile(file, l.Block, at)
+	l.graph.addFile(SourceFile{Path: file, Block: l.Block, At: at, External: l.Kind.External})
 	return Input{Name: name, Source: Source{File: file}}
 }
 

@@ -87,10 +87,11 @@ type Plan struct {
 	Steps     []*Step      // by action index; nil where the targets do not want the action
 	Blocks    []*BlockStep // wanted blocks in address order
 	Drift     []Drift
-	InTheWay  []Drift  // foreign files where steps that are still to run will want to write
-	Summary   Summary  // Beyond included
-	Costs     Costs    // what the estimates rest on
-	Total     Estimate // of all that would run, in as many slots as there will be; set by whoever knows the slots
+	Unpinned  []SourceFile // external files that the lock file has no digest of; set by whoever reads that
+	InTheWay  []Drift      // foreign files where steps that are still to run will want to write
+	Summary   Summary      // Beyond included
+	Costs     Costs        // what the estimates rest on
+	Total     Estimate     // of all that would run, in as many slots as there will be; set by whoever knows the slots
 
 	choose func(*Action) Toolchain
 

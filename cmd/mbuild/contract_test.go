@@ -57,6 +57,7 @@ eval "classification" "e" {
   data = dataset.synthetic.d.data
   gate "accuracy" { min = var.least }
 }
+tokenizer "pretrained" "words" { file = "vocab.txt" }
 target "safetensors" "out" {
   from  = pass.prune.half.model
   gates = [eval.classification.e.report]
@@ -85,6 +86,13 @@ func TestContract(t *testing.T) {
 		}
 	}
 	dir, store := write(t, contractSpec), t.TempDir()
+	vocab := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(dir, "vocab.txt"), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	vocab("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n")
 	plan := func(args ...string) {
 		t.Helper()
 		check("#Plan", output(t, dir, store, append([]string{"plan", "-json"}, args...)...))
@@ -130,7 +138,11 @@ func TestContract(t *testing.T) {
 	check("#Validate", output(t, dir, store, "validate", "-json"))
 	check("#Validate", output(t, dir, store, "validate", "-json", "-var", "lr=-1"))
 	apply("-var", "lr=-1")
-	for _, typ := range []string{"version", "plan_summary", "action_started", "action_progress", "action_finished", "gate", "artifact", "diagnostic", "apply_complete"} {
+	check("#Lock", output(t, dir, store, "lock", "-json"))
+	vocab("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\n")
+	check("#Lock", output(t, dir, store, "lock", "-json"))
+	check("#Lock", output(t, dir, store, "lock", "-remove", "vocab.txt", "-json"))
+	for _, typ := range []string{"version", "plan_summary", "action_started", "action_progress", "action_finished", "gate", "artifact", "pin", "diagnostic", "apply_complete"} {
 		if !seen[typ] {
 			t.Errorf("no line of type %s was ever written", typ)
 		}

@@ -38,6 +38,7 @@ type Meta struct {
 	Backend   string                           `json:"backend"` // as the spec asks for it, "" when it does not
 	Toolchain planner.Toolchain                `json:"toolchain"`
 	Backends  map[string]string                `json:"backends"` // fingerprints of all backends that blocks or the spec ask for
+	Lock      string                           `json:"lock"`     // digest of the lock file that has all external files of the spec, "" for none; else what no digest is
 	Warnings  []byte                           `json:"warnings"` // of lowering
 	Store     json.RawMessage                  `json:"store"`    // disk.Witness
 	Artifacts map[string]planner.ArtifactState `json:"artifacts"`

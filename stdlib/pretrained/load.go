@@ -102,39 +102,23 @@ type Loaded struct {
 
 // Load makes a model of a checkpoint. Weights become float32; those in 16 bits have one for each value.
 func Load(c *Config, ckpt *Checkpoint, o Options) (*Loaded, error) {
-	l := &loader{c: c, found: map[string]string{}, used: map[string]bool{}, ckpt: ckpt}
-	if err := l.strip(); err != nil {
-		return nil, err
-	}
-	b, err := build(c, o, func(tensor string) bool { _, ok := l.tensor(tensor); return ok })
+	l, names, err := fit(c, ckpt, o)
 	if err != nil {
 		return nil, err
 	}
-	info, err := graph.Infer(b.g)
-	if err != nil {
-		return nil, err
-	}
-	l.model = &bundle.Model{Graph: b.g, Info: info, Params: map[string]bundle.Params{}}
-	var missing []string
-	for _, n := range b.names {
-		t, ok := l.tensor(n.tensor)
-		if !ok {
-			missing = append(missing, n.tensor)
-			continue
-		}
+	for _, n := range names {
+		t, _ := l.tensor(n.tensor)
 		if err := l.take(n, t); err != nil {
 			return nil, err
 		}
-	}
-	if len(missing) > 0 {
-		return nil, fmt.Errorf("the files lack tensors of a model of type %q with %s: %s. %s", c.Type, c.said("Layers"), listed(missing), onePair)
 	}
 	out := &Loaded{Model: l.model}
 	if out.Left, err = l.rest(); err != nil {
 		return nil, err
 	}
+	info := l.model.Info
 	fresh := &graph.Info{Layers: map[string]*graph.LayerInfo{}}
-	for _, layer := range b.g.Layers {
+	for _, layer := range l.model.Graph.Layers {
 		if li := info.Layers[layer.Name]; len(li.Params) > 0 && l.model.Params[layer.Name] == nil {
 			fresh.Layers[layer.Name] = li
 			out.New = append(out.New, layer.Name)
@@ -144,6 +128,52 @@ func Load(c *Config, ckpt *Checkpoint, o Options) (*Loaded, error) {
 		l.model.Params[name] = ps
 	}
 	return out, l.model.Check()
+}
+
+// Graph is the graph of the model that Load makes, from config.json and the headers of the files alone: no tensor is read. Its errors
+// are those of Load, but for those that only the numbers show.
+func Graph(c *Config, ckpt *Checkpoint, o Options) (*graph.Graph, error) {
+	l, _, err := fit(c, ckpt, o)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := l.rest(); err != nil {
+		return nil, err
+	}
+	return l.model.Graph, nil
+}
+
+// fit makes the graph and finds a tensor of the right shape and type for each of its parameters that is not new.
+func fit(c *Config, ckpt *Checkpoint, o Options) (*loader, []name, error) {
+	l := &loader{c: c, found: map[string]string{}, used: map[string]bool{}, ckpt: ckpt}
+	if err := l.strip(); err != nil {
+		return nil, nil, err
+	}
+	b, err := build(c, o, func(tensor string) bool { _, ok := l.tensor(tensor); return ok })
+	if err != nil {
+		return nil, nil, err
+	}
+	info, err := graph.Infer(b.g)
+	if err != nil {
+		return nil, nil, err
+	}
+	l.model = &bundle.Model{Graph: b.g, Info: info, Params: map[string]bundle.Params{}}
+	var missing []string
+	for _, n := range b.names {
+		t, ok := l.tensor(n.tensor)
+		if !ok {
+			missing = append(missing, n.tensor)
+			continue
+		}
+		if err := l.suits(n, t); err != nil {
+			return nil, nil, err
+		}
+		l.used[t] = true
+	}
+	if len(missing) > 0 {
+		return nil, nil, fmt.Errorf("the files lack tensors of a model of type %q with %s: %s. %s", c.Type, c.said("Layers"), listed(missing), onePair)
+	}
+	return l, b.names, nil
 }
 
 // onePair is what to do where config.json and tensors contradict each other.
@@ -180,25 +210,36 @@ func (l *loader) tensor(name string) (string, bool) {
 	return full, ok
 }
 
-// take makes a parameter of a tensor.
-func (l *loader) take(n name, tensor string) error {
-	var want []int
+// shapes are those of a parameter, and of its tensor in the files.
+func (l *loader) shapes(n name) (want, lies []int) {
 	for _, p := range l.model.Info.Layers[n.layer].Params {
 		if p.Name == n.param {
 			want = p.Shape
 		}
 	}
-	lies := slices.Clone(want)
+	lies = slices.Clone(want)
 	switch {
 	case n.turned:
 		slices.Reverse(lies)
 	case n.part > 0:
 		lies[len(lies)-1] *= 3
 	}
+	return want, lies
+}
+
+// suits holds shape and type of a tensor against a parameter.
+func (l *loader) suits(n name, tensor string) error {
+	_, lies := l.shapes(n)
 	t := l.ckpt.tensors[tensor].t
 	if !slices.Equal(t.Shape, lies) {
 		return fmt.Errorf("the tensor %q in %s has shape %v, and config.json makes it %v (%s). %s", tensor, l.ckpt.tensors[tensor].name, t.Shape, lies, l.c.said(n.fields...), onePair)
 	}
+	return l.isFloat(tensor)
+}
+
+// take makes a parameter of a tensor that suits it.
+func (l *loader) take(n name, tensor string) error {
+	want, lies := l.shapes(n)
 	v, err := l.floats(tensor)
 	if err != nil {
 		return err
@@ -213,22 +254,28 @@ func (l *loader) take(n name, tensor string) error {
 		l.model.Params[n.layer] = bundle.Params{}
 	}
 	l.model.Params[n.layer][n.param] = bundle.Float32(want, v)
-	l.used[tensor] = true
+	return nil
+}
+
+func (l *loader) isFloat(tensor string) error {
+	at := l.ckpt.tensors[tensor]
+	if dtype := graph.DType(at.t.DType); dtype != graph.F32 && dtype != graph.F16 && dtype != graph.BF16 {
+		return fmt.Errorf("the tensor %q in %s is of type %s; parameters are F32, F16 or BF16. Convert the checkpoint to one of them", tensor, at.name, at.t.DType)
+	}
 	return nil
 }
 
 // floats reads a tensor as float32.
 func (l *loader) floats(tensor string) ([]float32, error) {
-	at := l.ckpt.tensors[tensor]
-	dtype := graph.DType(at.t.DType)
-	if dtype != graph.F32 && dtype != graph.F16 && dtype != graph.BF16 {
-		return nil, fmt.Errorf("the tensor %q in %s is of type %s; parameters are F32, F16 or BF16. Convert the checkpoint to one of them", tensor, at.name, at.t.DType)
+	if err := l.isFloat(tensor); err != nil {
+		return nil, err
 	}
+	at := l.ckpt.tensors[tensor]
 	b := make([]byte, at.file.Section(tensor).Size())
 	if _, err := io.ReadFull(at.file.Section(tensor), b); err != nil {
 		return nil, fmt.Errorf("the tensor %q: %w", tensor, err)
 	}
-	t := &bundle.Tensor{DType: dtype, Shape: at.t.Shape, Data: b}
+	t := &bundle.Tensor{DType: graph.DType(at.t.DType), Shape: at.t.Shape, Data: b}
 	return t.Float32s(), nil
 }
 

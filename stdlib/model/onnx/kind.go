@@ -18,7 +18,7 @@ import (
 // Kind is model.onnx.
 var Kind = &executor.Kind{
 	Kind: planner.Kind{
-		Family: "model", Type: "onnx", Version: 1, Schema: Schema, Determinism: planner.Bitwise,
+		Family: "model", Type: "onnx", Version: 1, Schema: Schema, Determinism: planner.Bitwise, External: true,
 		Outputs: []planner.Output{
 			{Name: "graph", Type: "graph", MediaType: graph.MediaType},
 			{Name: "model", Type: "model", MediaType: bundle.MediaType, Directory: true},
@@ -34,29 +34,64 @@ func lowerBlock(l *planner.Lowering) hcl.Diagnostics {
 		{Name: "graph", MediaType: graph.MediaType}, {Name: "model", MediaType: bundle.MediaType, Directory: true}}})
 	l.Bind("graph", a, "graph")
 	l.Bind("model", a, "model")
+	if g := look(l, a); g != nil {
+		l.Provide("graph", g)
+		l.Provide("model", g)
+	}
 	return l.Diagnostics()
+}
+
+// mostLooked bounds the files that are read while planning; what does not fit the model of a larger one is told when it runs.
+const mostLooked = 512 << 20
+
+// look makes the graph while planning, so that what does not fit the model is told before anything runs; nil where the file cannot be
+// looked at.
+func look(l *planner.Lowering, a *planner.Action) *graph.Graph {
+	b, err := l.Derive(a.Inputs[0], a.Params, func(path string) ([]byte, error) {
+		if info, err := os.Stat(path); err != nil || info.Size() > mostLooked {
+			return nil, nil
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return nil, nil // which the snapshot reports
+		}
+		length, _ := a.Params["length"].(int64)
+		m, err := onnx.Import(text, onnx.ImportOptions{Length: int(length)})
+		if err != nil {
+			return nil, err
+		}
+		return m.Graph.Encode()
+	})
+	if err != nil {
+		f := failure(err)
+		l.Errorf(f.Attr, f.Code, f.Summary, "%s", f.Detail)
+		return nil
+	}
+	g, _, err := graph.Decode(b)
+	if err != nil {
+		return nil // nothing was looked at
+	}
+	return g
+}
+
+func failure(err error) *executor.Failure {
+	return &executor.Failure{Code: "bad-model", Summary: "Model cannot be read", Attr: "file", Detail: err.Error() + "."}
 }
 
 func run(_ context.Context, job *executor.Job) error {
 	var p struct {
-		SHA256 string `json:"sha256"`
-		Length int    `json:"length"`
+		Length int `json:"length"`
 	}
 	if err := job.Bind(&p); err != nil {
 		return err
 	}
-	in := job.Inputs["file"]
-	if p.SHA256 != "" && in.Digest != "sha256:"+p.SHA256 {
-		return &executor.Failure{Code: "integrity", Summary: "File is another", Attr: "sha256",
-			Detail: fmt.Sprintf("%s has digest %s, and sha256 says sha256:%s. Look at what changed before you write the new digest.", in.Display, in.Digest, p.SHA256)}
-	}
-	b, err := os.ReadFile(in.Path)
+	b, err := os.ReadFile(job.In("file"))
 	if err != nil {
 		return err
 	}
 	m, err := onnx.Import(b, onnx.ImportOptions{Length: p.Length})
 	if err != nil {
-		return &executor.Failure{Code: "bad-model", Summary: "Model cannot be read", Attr: "file", Detail: err.Error() + "."}
+		return failure(err)
 	}
 	for _, in := range m.Graph.Inputs {
 		fmt.Fprintf(job.Log, "input %q: %s, %s\n", in.Name, in.DType, graph.ShapeText(in.Shape))

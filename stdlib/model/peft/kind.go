@@ -25,7 +25,7 @@ import (
 // Kind is model.peft.
 var Kind = &executor.Kind{
 	Kind: planner.Kind{
-		Family: "model", Type: "peft", Version: 1, Schema: Schema, Determinism: planner.Bitwise,
+		Family: "model", Type: "peft", Version: 1, Schema: Schema, Determinism: planner.Bitwise, External: true,
 		Outputs: []planner.Output{
 			{Name: "adapter", Type: "adapter", MediaType: adapter.MediaType, Directory: true},
 			{Name: "model", Type: "model", MediaType: bundle.MediaType, Directory: true},

@@ -3,8 +3,10 @@ package pretrained
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path"
 	"slices"
@@ -23,7 +25,7 @@ import (
 // Kind is model.pretrained.
 var Kind = &executor.Kind{
 	Kind: planner.Kind{
-		Family: "model", Type: "pretrained", Version: 1, Schema: Schema, Determinism: planner.Bitwise,
+		Family: "model", Type: "pretrained", Version: 1, Schema: Schema, Determinism: planner.Bitwise, External: true,
 		Outputs: []planner.Output{
 			{Name: "graph", Type: "graph", MediaType: graph.MediaType},
 			{Name: "model", Type: "model", MediaType: bundle.MediaType, Directory: true},
@@ -85,24 +87,71 @@ func lowerBlock(l *planner.Lowering) hcl.Diagnostics {
 		inputs = append(inputs, l.File("weights"+strconv.Itoa(i), path.Join(dir, base), at[base]))
 		names = append(names, base)
 	}
-	pins, _ := l.Attr("sha256").(map[string]any)
-	for name := range pins {
-		if at[name] == "" && name != configFile && (name != indexFile || !sharded) {
-			l.Errorf("sha256", "bad-model", "Digest of a file that is not read", "sha256 names %q; read are %s and %s.", name, configFile, strings.Join(weights, ", "))
-		}
-	}
-	if l.Diagnostics().HasErrors() {
-		return l.Diagnostics()
-	}
 	params := l.Params("files")
-	if sharded || len(pins) > 0 {
+	if sharded {
 		params["names"] = names
 	}
 	a := l.Emit("", planner.Action{Params: params, Inputs: inputs, Host: true, Outputs: []planner.OutputDecl{
 		{Name: "graph", MediaType: graph.MediaType}, {Name: "model", MediaType: bundle.MediaType, Directory: true}}})
 	l.Bind("graph", a, "graph")
 	l.Bind("model", a, "model")
+	if g := look(l, inputs, params); g != nil {
+		l.Provide("graph", g)
+		l.Provide("model", g)
+	}
 	return l.Diagnostics()
+}
+
+// look makes the graph while planning, of config.json and the headers of the weights, so that what does not fit the model is told
+// before anything runs; nil where the files cannot be looked at.
+func look(l *planner.Lowering, inputs []planner.Input, attrs map[string]any) *graph.Graph {
+	files, ok := l.Look(inputs...)
+	if !ok {
+		return nil
+	}
+	var p params
+	var config, index []byte
+	text, err := json.Marshal(attrs)
+	if err == nil {
+		err = json.Unmarshal(text, &p)
+	}
+	paths := map[string]string{}
+	for i, in := range inputs {
+		switch {
+		case err != nil:
+		case in.Name == "config":
+			config, err = readSmall(files[i])
+		case in.Name == "index":
+			index, err = readSmall(files[i])
+		default:
+			paths[path.Base(in.File)] = files[i]
+		}
+	}
+	if err != nil {
+		return nil // the run says what is wrong
+	}
+	g, err := open(&p, config, paths, index, pretrained.Graph)
+	if f := failure(err); f != nil {
+		l.Errorf(f.Attr, f.Code, f.Summary, "%s", f.Detail)
+		return nil
+	}
+	return g
+}
+
+// most bounds what is read of a configuration or an index.
+const most = 64 << 20
+
+func readSmall(file string) ([]byte, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, most+1))
+	if err == nil && len(b) > most {
+		err = fmt.Errorf("%s has more than %d MB", path.Base(file), most>>20)
+	}
+	return b, err
 }
 
 // noWeights says what to do about a directory without safetensors.
@@ -132,11 +181,10 @@ func some(files []any) string {
 
 // params are those of the action.
 type params struct {
-	Names      []string          `json:"names"`
-	SHA256     map[string]string `json:"sha256"`
-	Length     int               `json:"length"`
-	TokenTypes bool              `json:"token_types"`
-	Seed       int64             `json:"seed"`
+	Names      []string `json:"names"`
+	Length     int      `json:"length"`
+	TokenTypes bool     `json:"token_types"`
+	Seed       int64    `json:"seed"`
 	Head       *struct {
 		Type      string   `json:"type"`
 		Outputs   int      `json:"outputs"`
@@ -159,18 +207,9 @@ func run(_ context.Context, job *executor.Job) error {
 			name = p.Names[i]
 		}
 		paths[name] = in.Path
-		if err := pinned(name, in, p.SHA256); err != nil {
-			return err
-		}
-	}
-	if err := pinned(configFile, job.Inputs["config"], p.SHA256); err != nil {
-		return err
 	}
 	var index []byte
 	if job.Has("index") {
-		if err := pinned(indexFile, job.Inputs["index"], p.SHA256); err != nil {
-			return err
-		}
 		var err error
 		if index, err = os.ReadFile(job.In("index")); err != nil {
 			return err
@@ -180,12 +219,9 @@ func run(_ context.Context, job *executor.Job) error {
 	if err != nil {
 		return err
 	}
-	l, err := load(&p, config, paths, index)
-	if errors.Is(err, pretrained.ErrLength) {
-		return &executor.Failure{Code: "misfit", Summary: "Longer than the model", Attr: "length", Detail: sentence(err)}
-	}
-	if err != nil {
-		return &executor.Failure{Code: "bad-model", Summary: "Model cannot be read", Attr: "files", Detail: sentence(err)}
+	l, err := open(&p, config, paths, index, pretrained.Load)
+	if f := failure(err); f != nil {
+		return f
 	}
 	if len(l.New) > 0 {
 		fmt.Fprintf(job.Log, "new, for the files have nothing for them: %s\n", strings.Join(l.New, ", "))
@@ -204,7 +240,19 @@ func run(_ context.Context, job *executor.Job) error {
 	return bundle.Write(job.Out("model"), l.Model)
 }
 
-func load(p *params, config []byte, paths map[string]string, index []byte) (*pretrained.Loaded, error) {
+// failure is what an error of reading means for the block.
+func failure(err error) *executor.Failure {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, pretrained.ErrLength):
+		return &executor.Failure{Code: "misfit", Summary: "Longer than the model", Attr: "length", Detail: sentence(err)}
+	}
+	return &executor.Failure{Code: "bad-model", Summary: "Model cannot be read", Attr: "files", Detail: sentence(err)}
+}
+
+// open opens a checkpoint and makes of it what read does.
+func open[T any](p *params, config []byte, paths map[string]string, index []byte, read func(*pretrained.Config, *pretrained.Checkpoint, pretrained.Options) (*T, error)) (*T, error) {
 	c, err := pretrained.ReadConfig(config)
 	if err != nil {
 		return nil, err
@@ -218,16 +266,7 @@ func load(p *params, config []byte, paths map[string]string, index []byte) (*pre
 	if h := p.Head; h != nil {
 		o.Head = &pretrained.Head{Kind: h.Type, Outputs: h.Outputs, Pool: h.Pool, Normalize: h.Normalize, Dropout: h.Dropout}
 	}
-	return pretrained.Load(c, ckpt, o)
-}
-
-// pinned holds a file against the digest that it must have.
-func pinned(name string, in executor.JobInput, pins map[string]string) error {
-	if want := pins[name]; want != "" && in.Digest != "sha256:"+want {
-		return &executor.Failure{Code: "integrity", Summary: "File is another", Attr: "sha256",
-			Detail: fmt.Sprintf("%s has digest %s, and sha256 says sha256:%s. Look at what changed before you write the new digest.", name, in.Digest, want)}
-	}
-	return nil
+	return read(c, ckpt, o)
 }
 
 // sentence makes errors that stand on lines of their own one text.

@@ -20,7 +20,12 @@ import (
 )
 
 // Kind is tokenizer.pretrained.
-var Kind = tokenizer.Kind("pretrained", Schema, lowerBlock, run)
+var Kind = external(tokenizer.Kind("pretrained", Schema, lowerBlock, run))
+
+func external(k *executor.Kind) *executor.Kind {
+	k.External = true
+	return k
+}
 
 // maxFile bounds a file of a tokenizer: the largest there are have some 50 MB.
 const maxFile = 512 << 20

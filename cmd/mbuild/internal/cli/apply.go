@@ -42,6 +42,9 @@ func (a *app) applyCmd() *cobra.Command {
 					return err
 				}
 			}
+			if err := checkLockMode(f.lockfile); err != nil {
+				return err
+			}
 			start := time.Now()
 			f.whole, f.apply = a.json || a.verbose || saved != nil || trace != "", true
 			w, err := a.makePlan(cmd.Context(), f)
@@ -139,12 +142,19 @@ func (a *app) run(ctx context.Context, w *work, f planFlags, opts executor.Optio
 		w.project.Memory = &project.Memory{}
 	}
 	w.project.Memory.Artifacts = arts.Known()
+	pins := a.pinUsed(w, res)
 	a.rememberApply(context.WithoutCancel(ctx), w, f, res)
 	w.project.End()
 	a.makeRoom(ctx, w)
 	a.code = exitCode(res, diags.HasErrors())
 	rec.close(a, res)
+	if a.json {
+		a.jsonPins(pins)
+	}
 	finish(res)
+	if !a.json {
+		a.view().Pinned(pins)
+	}
 	return reported(a.code)
 }
 
@@ -196,6 +206,15 @@ func (a *app) jsonEvents(p *planner.Plan) (func(executor.Event), func(*executor.
 	return func(e executor.Event) { enc.Encode(contract.EventOf(e)) }, func(res *executor.Result) {
 		enc.Encode(contract.Complete{Type: "apply_complete", Time: now(), Built: res.Built, Cached: res.Cached, Failed: res.Failed, Skipped: res.Skipped,
 			Gates: gateCounts(res), Seconds: res.Seconds, ExitCode: a.code})
+	}
+}
+
+// jsonPins writes a line for each file that was pinned.
+func (a *app) jsonPins(pins []contract.Pin) {
+	enc := json.NewEncoder(a.stdout)
+	enc.SetEscapeHTML(false)
+	for _, p := range pins {
+		enc.Encode(contract.Event{Type: "pin", Time: contract.Stamp(time.Now()), Path: p.Path, Digest: &p.Digest})
 	}
 }
 

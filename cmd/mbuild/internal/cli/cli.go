@@ -149,7 +149,7 @@ func (a *app) root() *cobra.Command {
 	f.StringArrayVar(&a.varFiles, "var-file", nil, "`file` with values of variables; may be repeated")
 	f.StringVar(&a.backend, "backend", "", "compute backend (default: MBUILD_BACKEND, then the spec's, then go)")
 	root.AddCommand(a.validateCmd(), a.planCmd(), a.applyCmd(), a.showCmd(), a.outputCmd(), a.whyCmd(), a.versionCmd(), a.kindsCmd(),
-		a.fmtCmd(), a.initCmd(), a.schemaCmd(), a.consoleCmd(), a.graphCmd(), a.explainCmd(), a.verifyCmd(), a.logCmd(), a.doctorCmd(), a.driftCmd(), a.cacheCmd(), a.backendCmd())
+		a.fmtCmd(), a.initCmd(), a.schemaCmd(), a.consoleCmd(), a.graphCmd(), a.explainCmd(), a.verifyCmd(), a.logCmd(), a.doctorCmd(), a.driftCmd(), a.cacheCmd(), a.backendCmd(), a.lockCmd())
 	root.InitDefaultCompletionCmd()
 	tellUse(root)
 	return root

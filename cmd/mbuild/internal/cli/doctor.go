@@ -96,7 +96,7 @@ func (a *app) checkBackends() []contract.Check {
 func (a *app) checkWanted() []contract.Check {
 	b, diags := a.backends()
 	if diags.HasErrors() {
-		return []contract.Check{bad("backends", lock.Name, "Take the file from the history of the repository, or write it again with mbuild backend pin.", "%s", diags[0].Detail)}
+		return []contract.Check{bad("backends", lock.Name, "Take the file from the history of the repository, or write it again with mbuild backend pin and mbuild lock.", "%s", diags[0].Detail)}
 	}
 	var out []contract.Check
 	check := func(what, name, advice string) {

@@ -9,6 +9,7 @@ import (
 
 	"mbuild.dev/mbuild/lang"
 	"mbuild.dev/mbuild/lang/schema"
+	"mbuild.dev/mbuild/planner"
 )
 
 // edge leads from a block to one it needs.
@@ -34,7 +35,7 @@ func (a *app) graphCmd() *cobra.Command {
 			if write == nil {
 				return fmt.Errorf("there is no format %q; there are %s", format, schema.Words([]string{"dot", "json", "mermaid"}))
 			}
-			spec, _, diags, err := a.load(cmd.Context())
+			spec, _, diags, err := a.load(cmd.Context(), planner.Sight{})
 			if err != nil {
 				return err
 			}

@@ -45,7 +45,7 @@ func (a *app) lookupEnv(name string) (string, bool) {
 }
 
 // load reads the spec and lowers it.
-func (a *app) load(ctx context.Context) (*lang.Spec, *planner.Graph, hcl.Diagnostics, error) {
+func (a *app) load(ctx context.Context, sight planner.Sight) (*lang.Spec, *planner.Graph, hcl.Diagnostics, error) {
 	r, err := a.request()
 	if err != nil {
 		return nil, nil, nil, err
@@ -60,7 +60,7 @@ func (a *app) load(ctx context.Context) (*lang.Spec, *planner.Graph, hcl.Diagnos
 		return spec, nil, append(diags, d), nil
 	}
 	done = a.phase("lower")
-	graph, d := planner.Lower(spec, a.kinds.Planner)
+	graph, d := planner.LowerIn(spec, a.kinds.Planner, sight)
 	done()
 	return spec, graph, append(diags, d...), nil
 }
@@ -134,7 +134,7 @@ func specDigest(spec *lang.Spec) string {
 // failedPlanJSON is the document of a plan that could not be made.
 func failedPlanJSON(w *work) *contract.Plan {
 	return &contract.Plan{FormatVersion: contract.FormatVersion, MbuildVersion: Version, Variables: map[string]any{}, Blocks: []contract.Block{},
-		Actions: []contract.Action{}, Drift: []planner.Drift{}, Estimate: planner.Estimate{Basis: "none"}, Diagnostics: contract.Diagnostics(w.diags)}
+		Actions: []contract.Action{}, Drift: []planner.Drift{}, Pins: []contract.Pin{}, Estimate: planner.Estimate{Basis: "none"}, Diagnostics: contract.Diagnostics(w.diags)}
 }
 
 // lastPart of the text of an error that wraps context cancellation.

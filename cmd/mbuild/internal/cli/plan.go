@@ -18,6 +18,9 @@ func (a *app) planCmd() *cobra.Command {
 		Long:  "plan evaluates the spec, asks the store for every result whose inputs are known, and says for each block whether it is\ncached, what would run, and what changed. It changes nothing.",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := checkLockMode(f.lockfile); err != nil {
+				return err
+			}
 			f.whole = a.json || a.verbose || out != ""
 			w, err := a.makePlan(cmd.Context(), f)
 			if err != nil {
@@ -70,5 +73,6 @@ func (f *planFlags) add(c *cobra.Command) {
 	c.Flags().StringArrayVar(&f.targets, "target", nil, "plan only the block at this `address` and what it needs; may be repeated")
 	c.Flags().StringArrayVar(&f.exclude, "exclude", nil, "leave out the block at this `address` and what depends on it; may be repeated")
 	c.Flags().StringArrayVar(&f.replace, "replace", nil, "run the block or action at this `address` even though it is cached; may be repeated")
+	c.Flags().StringVar(&f.lockfile, "lockfile", lockUpdate, "`mode` of mbuild.lock.hcl: update lets apply pin checkpoints and tokenizers that it does not have, readonly makes them errors")
 	c.Flags().BoolVar(&f.noCache, "no-cache", false, "run everything, whatever is cached")
 }

@@ -21,6 +21,7 @@ import (
 	"mbuild.dev/mbuild/cmd/mbuild/internal/contract"
 	"mbuild.dev/mbuild/cmd/mbuild/internal/view"
 	"mbuild.dev/mbuild/lang"
+	"mbuild.dev/mbuild/lang/lock"
 )
 
 // planFile is what plan -out writes: the plan as a document, and how to make it again. apply makes it again and refuses when it
@@ -41,18 +42,18 @@ type planFile struct {
 	NoCache  bool              `json:"no_cache"`
 	Backend  string            `json:"backend"` // that -backend or MBUILD_BACKEND asked for, "" when neither did
 	Lock     string            `json:"lock"`    // digest of the lock file, "" when there is none
+	Lockfile string            `json:"lockfile"`
 }
 
 const (
 	planMagic  = "mbuild plan "
 	planFormat = "1"
-	lockFile   = "mbuild.lock.hcl"
 )
 
 // newPlanFile gathers what it takes to make the plan again.
 func (a *app) newPlanFile(w *work, f planFlags, doc *contract.Plan) planFile {
 	p := planFile{Plan: doc, Dir: a.dir, VarFiles: a.varFiles, Targets: f.targets, Exclude: f.exclude, Replace: f.replace, NoCache: f.noCache,
-		Env: map[string]string{}, Backend: a.asked(), Lock: lockDigest(a.dir)}
+		Env: map[string]string{}, Backend: a.asked(), Lock: lockDigest(a.dir), Lockfile: f.lockfile}
 	for name, v := range w.spec.Variables {
 		text, given := os.LookupEnv("MBUILD_VAR_" + name)
 		switch {
@@ -72,7 +73,7 @@ func (a *app) newPlanFile(w *work, f planFlags, doc *contract.Plan) planFile {
 }
 
 func lockDigest(dir string) string {
-	b, err := os.ReadFile(filepath.Join(dir, lockFile))
+	b, err := os.ReadFile(filepath.Join(dir, lock.Name))
 	if err != nil {
 		return ""
 	}
@@ -140,7 +141,7 @@ func parsePlanFile(path string, b []byte) (*planFile, error) {
 // adopt sets the flags to those that the plan was made with. What is given beside the file must not contradict it: values of
 // sensitive variables are the only thing that a plan leaves open.
 func (a *app) adopt(p *planFile, f *planFlags, cmd *cobra.Command) error {
-	for _, name := range []string{"target", "exclude", "replace", "no-cache", "var-file", "backend"} {
+	for _, name := range []string{"target", "exclude", "replace", "no-cache", "var-file", "backend", "lockfile"} {
 		if fl := cmd.Flags().Lookup(name); fl != nil && fl.Changed {
 			return fmt.Errorf("-%s belongs to plan: a plan file has it already. Make another plan, or apply without a file", name)
 		}
@@ -165,20 +166,20 @@ func (a *app) adopt(p *planFile, f *planFlags, cmd *cobra.Command) error {
 		text, ok := p.Env[variable]
 		return text, ok
 	}
-	*f = planFlags{jobs: f.jobs, targets: p.Targets, exclude: p.Exclude, replace: p.Replace, noCache: p.NoCache}
+	*f = planFlags{jobs: f.jobs, targets: p.Targets, exclude: p.Exclude, replace: p.Replace, noCache: p.NoCache, lockfile: p.Lockfile}
 	return nil
 }
 
 // moved says what is not as it was when the plan was written, in words; none when the plan would do the same now.
-func (p *planFile) moved(now *contract.Plan, lock string) []string {
+func (p *planFile) moved(now *contract.Plan, locked string) []string {
 	was := p.Plan
 	var out []string
 	add := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
 	if was.MbuildVersion != now.MbuildVersion {
 		add("it was made by mbuild %s, and this is %s", was.MbuildVersion, now.MbuildVersion)
 	}
-	if p.Lock != lock {
-		add("the lock file %s has changed", lockFile)
+	if p.Lock != locked {
+		add("the lock file %s has changed", lock.Name)
 	}
 	if was.Toolchain != now.Toolchain {
 		for _, r := range was.Toolchain.Diff(now.Toolchain) {

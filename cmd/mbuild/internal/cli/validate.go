@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"mbuild.dev/mbuild/cmd/mbuild/internal/contract"
+	"mbuild.dev/mbuild/planner"
 )
 
 func (a *app) validateCmd() *cobra.Command {
@@ -15,7 +16,7 @@ func (a *app) validateCmd() *cobra.Command {
 		Short: "Check the spec without looking at data or store",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			spec, _, diags, err := a.load(cmd.Context())
+			spec, _, diags, err := a.load(cmd.Context(), planner.Sight{})
 			if err != nil {
 				return err
 			}

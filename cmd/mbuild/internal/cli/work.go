@@ -57,9 +57,11 @@ type planFlags struct {
 	noCache bool
 	jobs    int
 
-	about []string // addresses of blocks: nothing but these and what they need has to be in the plan
-	apply bool     // what the last apply reported is needed
-	whole bool     // every block has to be in the plan, the unchanged too
+	about    []string // addresses of blocks: nothing but these and what they need has to be in the plan
+	lockfile string   // "update", which "" stands for, or "readonly"
+
+	apply bool // what the last apply reported is needed
+	whole bool // every block has to be in the plan, the unchanged too
 }
 
 // makePlan loads, takes the snapshot and plans. Where the memory of the project tells that most of the spec is as it was, only
@@ -85,12 +87,15 @@ func (a *app) makePlan(ctx context.Context, f planFlags) (*work, error) {
 
 // planWhole plans every block of the spec.
 func (a *app) planWhole(ctx context.Context, f planFlags, w *work) error {
-	spec, graph, diags, err := a.load(ctx)
+	spec, graph, diags, err := a.load(ctx, a.sight(w))
 	if err != nil {
 		return err
 	}
 	w.spec, w.diags, w.lowered = spec, diags, diags
 	if diags.HasErrors() {
+		if d := a.swapped(ctx, w, graph); d.HasErrors() {
+			w.diags = d
+		}
 		return nil
 	}
 	w.settings = spec.Settings.Backend
@@ -107,8 +112,18 @@ func (a *app) planWhole(ctx context.Context, f planFlags, w *work) error {
 // plan takes the snapshot of a graph's sources and makes its plan.
 func (a *app) plan(ctx context.Context, f planFlags, w *work, graph *planner.Graph, r planner.Request) error {
 	done := a.phase("snapshot")
-	snap, d := planner.TakeSnapshot(ctx, a.dir, graph.Files, w.knownFile)
+	snap, d := planner.TakeSnapshot(ctx, a.dir, graph.Files, func(path string) (planner.FileStat, bool) {
+		if st, ok := graph.Stats[path]; ok {
+			return st, true
+		}
+		return w.knownFile(path)
+	})
 	done()
+	w.diags = append(w.diags, d...)
+	if d.HasErrors() {
+		return nil
+	}
+	unpinned, d := hold(graph, snap, w.backends.lock, f.lockfile == lockReadonly)
 	w.diags = append(w.diags, d...)
 	if d.HasErrors() {
 		return nil
@@ -131,6 +146,7 @@ func (a *app) plan(ctx context.Context, f planFlags, w *work, graph *planner.Gra
 	if err != nil {
 		return err
 	}
+	w.plan.Unpinned = unpinned
 	if f.apply && !w.plan.Empty() {
 		if w.release, err = w.store.Lease(keysOf(w.plan)); err != nil {
 			return err
@@ -172,6 +188,11 @@ func (a *app) total(p *planner.Plan, jobs int) planner.Estimate {
 	return t
 }
 
+// sight is what kinds may see of the source files.
+func (a *app) sight(w *work) planner.Sight {
+	return planner.Sight{Dir: a.dir, Known: w.knownFile, Notes: w.project}
+}
+
 func (w *work) knownFile(path string) (planner.FileStat, bool) {
 	if w.project.Memory == nil {
 		return planner.FileStat{}, false
@@ -200,7 +221,7 @@ func (a *app) planPart(ctx context.Context, f planFlags, w *work) (bool, error) 
 		return false, nil
 	}
 	defer packed.Close()
-	if packed.ID() != m.Spec || packed.Len() != m.Blocks() {
+	if packed.ID() != m.Spec || packed.Len() != m.Blocks() || m.Lock != lockDigest(a.dir) {
 		return false, nil
 	}
 	w.settings = m.Backend
@@ -227,7 +248,7 @@ func (a *app) planPart(ctx context.Context, f planFlags, w *work) (bool, error) 
 		return false, nil
 	}
 	done = a.phase("lower")
-	graph, d := planner.Lower(spec, a.kinds.Planner)
+	graph, d := planner.LowerIn(spec, a.kinds.Planner, a.sight(w))
 	done()
 	if d.HasErrors() {
 		return false, nil
@@ -407,7 +428,7 @@ func (a *app) remember(ctx context.Context, w *work, o project.Outcome, results 
 	if err != nil {
 		witness = nil // the next plan looks at everything
 	}
-	meta := project.Meta{Spec: w.spec.ID, Backend: w.spec.Settings.Backend, Toolchain: w.plan.Toolchain, Backends: w.backends.asked, Warnings: lang.PackDiagnostics(w.lowered), Result: summary}
+	meta := project.Meta{Spec: w.spec.ID, Backend: w.spec.Settings.Backend, Toolchain: w.plan.Toolchain, Backends: w.backends.asked, Lock: a.lockOf(w.plan), Warnings: lang.PackDiagnostics(w.lowered), Result: summary}
 	if m != nil {
 		meta.Artifacts = m.Artifacts
 		if same && summary == nil {

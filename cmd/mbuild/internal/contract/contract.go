@@ -3,6 +3,7 @@
 package contract
 
 import (
+	"slices"
 	"time"
 
 	"github.com/hashicorp/hcl/v2"
@@ -84,6 +85,7 @@ type Plan struct {
 	Blocks        []Block           `json:"blocks"`
 	Actions       []Action          `json:"actions"`
 	Drift         []planner.Drift   `json:"drift"`
+	Pins          []Pin             `json:"pins"` // files that others made, as they are
 	Summary       planner.Summary   `json:"summary"`
 	Estimate      planner.Estimate  `json:"estimate"` // of the whole: seconds on the slots of this machine, the largest memory of one action
 	Diagnostics   []Diagnostic      `json:"diagnostics"`
@@ -140,6 +142,13 @@ type Output struct {
 func PlanOf(p *planner.Plan, version, specDigest string, diags hcl.Diagnostics) *Plan {
 	doc := &Plan{FormatVersion: FormatVersion, MbuildVersion: version, SpecDigest: specDigest, Variables: p.Graph.Spec.Variables,
 		Toolchain: p.Toolchain, Blocks: []Block{}, Actions: []Action{}, Drift: append([]planner.Drift{}, p.Drift...), Summary: p.Summary, Estimate: p.Total, Diagnostics: Diagnostics(diags)}
+	doc.Pins = []Pin{}
+	for _, f := range p.Graph.Files {
+		if f.External {
+			pinned := !slices.Contains(p.Unpinned, f)
+			doc.Pins = append(doc.Pins, Pin{Path: f.Path, Digest: p.Snapshot.Files[f.Path].String(), Pinned: &pinned})
+		}
+	}
 	for _, b := range p.Blocks {
 		doc.Blocks = append(doc.Blocks, Block{Address: b.Block.Addr.String(), Kind: b.Kind.Name(), Status: b.Status,
 			Actions: Counts{b.Counts.Cached, b.Counts.Build, b.Counts.Unknown}, Reasons: reasons(b.Reasons)})

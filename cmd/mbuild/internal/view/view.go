@@ -123,6 +123,7 @@ func (v *View) Plan(p *planner.Plan) {
 	s := p.Summary
 	if p.Empty() {
 		v.Idle(s.Cached, blockedText(s))
+		v.unpinned(p.Unpinned)
 		return
 	}
 	fmt.Fprintf(v.out, "Plan: %d to run, %d known after them, %d cached%s.", s.Build, s.Unknown, s.Cached, blockedText(s))
@@ -131,6 +132,7 @@ func (v *View) Plan(p *planner.Plan) {
 	}
 	fmt.Fprintln(v.out)
 	v.backends(p)
+	v.unpinned(p.Unpinned)
 }
 
 // backends prints which blocks compute with which backend, where that is not one for all.
