@@ -70,11 +70,16 @@ func runWith(t testing.TB, g *graph.Graph, info *graph.Info, c Config, d *datase
 }
 
 // TestResumeEverything: five epochs in one go, and three plus two in another trainer, give the same bits of state and history,
-// with every feature switched on at once, for every optimizer; and steps that overflow are among them.
+// with every feature switched on at once, for every optimizer; and steps that overflow are among them. Programs of XLA take seconds to
+// compile, and what an optimizer keeps is stored alike for all: there it is the optimizer whose state has most shapes, while adam resumes in
+// TestGroupedResume and adamw in testdata/script/xla/everything.
 func TestResumeEverything(t *testing.T) {
 	g, info := norms(t)
 	d := blobs(203, 8, 4)
 	for name := range rules {
+		if mlxtest.Name() != mlx.Go && name != "adafactor" {
+			continue
+		}
 		c := everything(name)
 		begin := func() *State {
 			s := &State{Params: Init(info, c.Seed), Scaler: []float32{1 << 21, 0, 0, 0, 0}} // overflows until it is halved often enough
