@@ -197,16 +197,22 @@ func evaluate(ctx context.Context, job *executor.Job, predict Predict, measure M
 		return blamed(err)
 	}
 	label := d.Of.Label
+	var p struct {
+		Slice   *sliceParams `json:"slice"`
+		Windows string       `json:"windows"`
+	}
+	if err := job.Bind(&p); err != nil {
+		return err
+	}
+	rows := d.Rows
+	out, d, windows := documents(p.Windows, out, d, label)
+	if windows != nil {
+		fmt.Fprintf(job.Log, "%d windows are of %d texts, which are measured (windows = %q)\n", rows, d.Rows, p.Windows)
+	}
 	r.Rows = d.Rows
 	keep, err := measure(job, r, out, d, label)
 	if err != nil {
 		return blamed(err)
-	}
-	var p struct {
-		Slice *sliceParams `json:"slice"`
-	}
-	if err := job.Bind(&p); err != nil {
-		return err
 	}
 	if p.Slice != nil {
 		part := *job
@@ -234,6 +240,9 @@ func evaluate(ctx context.Context, job *executor.Job, predict Predict, measure M
 	}
 	keep = append(keep, safetensors.Tensor{Name: "row", DType: "I64", Shape: []int{d.Rows}, Data: safetensors.Bytes(d.Source)},
 		safetensors.Tensor{Name: "output", DType: "F32", Shape: []int{n, len(out) / n}, Data: safetensors.Bytes(out)})
+	if windows != nil {
+		keep = append(keep, safetensors.Tensor{Name: "windows", DType: "I32", Shape: []int{d.Rows}, Data: safetensors.Bytes(windows)})
+	}
 	if err := safetensors.WriteFile(job.Out("predictions"), keep, nil); err != nil {
 		return err
 	}

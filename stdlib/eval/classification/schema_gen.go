@@ -5,7 +5,7 @@ package classification
 import "mbuild.dev/mbuild/lang/schema"
 
 // Schema is the table of eval.classification.
-var Schema = &schema.Kind{Family: "eval", Type: "classification", Version: 3, Doc: "Measures a classifier: accuracy, macro F1, log loss and calibration, each class, and every prediction. Of two classes, also\nprecision, recall, F1 and the area under the ROC curve. The model has an output for each class, or one for two: the logit of the second class.\nGates may also be on precision_CLASS, recall_CLASS, f1_CLASS and share_CLASS, the share of the rows that are predicted as a class. Of data without\na label there are the shares alone: set classes.", Struct: &schema.Type{Op: schema.Struct, Fields: []schema.Field{
+var Schema = &schema.Kind{Family: "eval", Type: "classification", Version: 4, Doc: "Measures a classifier: accuracy, macro F1, log loss and calibration, each class, and every prediction. Of two classes, also\nprecision, recall, F1 and the area under the ROC curve. The model has an output for each class, or one for two: the logit of the second class.\nGates may also be on precision_CLASS, recall_CLASS, f1_CLASS and share_CLASS, the share of the rows that are predicted as a class. Of data without\na label there are the shares alone: set classes.", Struct: &schema.Type{Op: schema.Struct, Fields: []schema.Field{
 	{Name: "from", Required: true, Type: &schema.Type{Op: schema.Ref, RefTypes: []string{"model"}}},
 	{Name: "data", Required: true, Type: &schema.Type{Op: schema.Ref, RefTypes: []string{"data"}}},
 	{Name: "split", Default: "test", Type: &schema.Type{Op: schema.String, Doc: "Part of the data to measure on.", Enum: []any{"train", "valid", "test"}}},
@@ -16,6 +16,7 @@ var Schema = &schema.Kind{Family: "eval", Type: "classification", Version: 3, Do
 		{Name: "class", Required: true, Type: &schema.Type{Op: schema.String, Doc: "Class that is predicted for them. The model may have an output for it, and need not."}},
 		{Name: "threshold", Required: true, Type: &schema.Type{Op: schema.Number, Doc: "Probability of the most likely class below which a row is rejected.", Min: &schema.Bound{Value: 0, Exclusive: true}, Max: &schema.Bound{Value: 1, Exclusive: true}}},
 	}}},
+	{Name: "windows", Default: "mean", Type: &schema.Type{Op: schema.String, Doc: "What is measured where dataset \"tokenized\" has made windows of long texts (stride): \"mean\", a text is a row, of the mean of what the model gives for its windows (of classes, of the probabilities); \"max\", of each class the greatest probability, brought to a sum of 1; \"apart\", a window is a row.", Enum: []any{"mean", "max", "apart"}}},
 	{Name: "slice", Type: &schema.Type{Op: schema.Struct, Doc: "Measures the rows of each value of a column apart, too. lowest_METRIC and highest_METRIC are those of the slices.", Fields: []schema.Field{
 		{Name: "column", Required: true, Type: &schema.Type{Op: schema.String, Doc: "Column of text."}},
 		{Name: "min_rows", Default: int64(10), Type: &schema.Type{Op: schema.Int, Doc: "Slices of fewer rows are not measured.", Min: &schema.Bound{Value: 1, Exclusive: false}}},

@@ -5,10 +5,11 @@ package regression
 import "mbuild.dev/mbuild/lang/schema"
 
 // Schema is the table of eval.regression.
-var Schema = &schema.Kind{Family: "eval", Type: "regression", Version: 2, Doc: "Measures a model of one number: R2, root and mean squared error, mean and largest absolute error, and every prediction.", Struct: &schema.Type{Op: schema.Struct, Fields: []schema.Field{
+var Schema = &schema.Kind{Family: "eval", Type: "regression", Version: 3, Doc: "Measures a model of one number: R2, root and mean squared error, mean and largest absolute error, and every prediction.", Struct: &schema.Type{Op: schema.Struct, Fields: []schema.Field{
 	{Name: "from", Required: true, Type: &schema.Type{Op: schema.Ref, RefTypes: []string{"model"}}},
 	{Name: "data", Required: true, Type: &schema.Type{Op: schema.Ref, RefTypes: []string{"data"}}},
 	{Name: "split", Default: "test", Type: &schema.Type{Op: schema.String, Doc: "Part of the data to measure on.", Enum: []any{"train", "valid", "test"}}},
+	{Name: "windows", Default: "mean", Type: &schema.Type{Op: schema.String, Doc: "What is measured where dataset \"tokenized\" has made windows of long texts (stride): \"mean\", a text is a row, of the mean of what the model gives for its windows (of classes, of the probabilities); \"apart\", a window is a row.", Enum: []any{"mean", "apart"}}},
 	{Name: "slice", Type: &schema.Type{Op: schema.Struct, Doc: "Measures the rows of each value of a column apart, too. lowest_METRIC and highest_METRIC are those of the slices.", Fields: []schema.Field{
 		{Name: "column", Required: true, Type: &schema.Type{Op: schema.String, Doc: "Column of text."}},
 		{Name: "min_rows", Default: int64(10), Type: &schema.Type{Op: schema.Int, Doc: "Slices of fewer rows are not measured.", Min: &schema.Bound{Value: 1, Exclusive: false}}},

@@ -75,7 +75,11 @@ func wholeArray(v ...int) *array {
 func (a *array) ints() []int {
 	out := make([]int, a.size())
 	for k := range out {
-		out[k] = int(a.at(k))
+		if a.floats() {
+			out[k] = int(a.f[k])
+		} else {
+			out[k] = int(a.i[k]) // the greatest is no float64
+		}
 	}
 	return out
 }
@@ -236,6 +240,16 @@ func joinedShape(a, b []int) []int {
 		}
 	}
 	return out
+}
+
+// uniform reports whether all elements are one number.
+func (a *array) uniform() bool {
+	for k := range a.size() {
+		if a.at(k) != a.at(0) {
+			return false
+		}
+	}
+	return a.size() > 0
 }
 
 // tensor is the array as a parameter.

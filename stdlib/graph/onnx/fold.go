@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+
+	"mbuild.dev/mbuild/stdlib/graph"
 )
 
 // fold computes an operator whose inputs are all known. ok is false where the operator is none of those that are computed.
@@ -28,7 +30,7 @@ var folds map[string]folding
 func init() {
 	folds = map[string]folding{
 		"Constant": foldConstant, "Identity": func(_ *node, in []*array) (*array, error) { return input(in, 0), nil },
-		"Cast": foldCast, "Shape": foldShape, "Gather": foldGather, "GatherElements": foldGatherElements, "GatherND": nil,
+		"Cast": foldCast, "Shape": foldShape, "Gather": foldGather, "GatherElements": foldGatherElements, "GatherND": foldGatherND,
 		"Unsqueeze": foldUnsqueeze, "Squeeze": foldSqueeze, "Reshape": foldReshape, "Flatten": foldFlatten, "Slice": foldSlice, "Concat": foldConcat,
 		"ConstantOfShape": foldConstantOfShape, "Expand": foldExpand, "Range": foldRange, "Transpose": foldTranspose, "Where": foldWhere,
 		"Add": binary2(func(a, b float64) float64 { return a + b }), "Sub": binary2(func(a, b float64) float64 { return a - b }),
@@ -40,11 +42,12 @@ func init() {
 		"Or": compare(func(a, b float64) bool { return a != 0 || b != 0 }), "Xor": compare(func(a, b float64) bool { return (a != 0) != (b != 0) }),
 		"Not": unary(typeBool, func(x float64) float64 { return truth(x == 0) }), "IsNaN": unary(typeBool, func(x float64) float64 { return truth(x != x) }),
 		"Neg": unary(0, func(x float64) float64 { return -x }), "Sqrt": unary(0, math.Sqrt), "Exp": unary(0, math.Exp), "Log": unary(0, math.Log), "Abs": unary(0, math.Abs),
+		"Sin": unary(0, math.Sin), "Cos": unary(0, math.Cos), "MatMul": foldMatMul, "Tile": foldTile, "DequantizeLinear": foldDequantize,
+		"Sigmoid": unary(0, func(x float64) float64 { return 1 / (1 + math.Exp(-x)) }), "Tanh": unary(0, math.Tanh),
 		"Reciprocal": unary(0, func(x float64) float64 { return 1 / x }), "Ceil": unary(0, math.Ceil), "Floor": unary(0, math.Floor), "Relu": unary(0, func(x float64) float64 { return max(x, 0) }),
 		"ReduceSum": reduce(func(a, b float64) float64 { return a + b }), "ReduceMax": reduce(math.Max), "ReduceMin": reduce(math.Min), "ReduceProd": reduce(func(a, b float64) float64 { return a * b }),
 		"Clip": foldClip, "CumSum": foldCumSum, "OneHot": foldOneHot, "Trilu": foldTrilu,
 	}
-	delete(folds, "GatherND")
 }
 
 func input(in []*array, k int) *array {
@@ -232,7 +235,7 @@ func squeezed(shape []int, n *node, in []*array) ([]int, bool) {
 	if !ok {
 		return nil, false
 	}
-	var out []int
+	out := []int{}
 	for d, x := range shape {
 		gone := slices.Contains(axes, d) || axes == nil && x == 1
 		if gone && x != 1 {
@@ -682,6 +685,133 @@ func foldTrilu(n *node, in []*array) (*array, error) {
 		if d := at[r-1] - at[r-2] - shift; upper && d >= 0 || !upper && d <= 0 {
 			out.set(k, in[0].at(k))
 		}
+		k++
+	})
+	return out, nil
+}
+
+func foldGatherND(n *node, in []*array) (*array, error) {
+	if len(in) < 2 || n.int("batch_dims", 0) != 0 || len(in[1].shape) == 0 {
+		return nil, nil
+	}
+	data, idx := in[0], in[1]
+	last := len(idx.shape) - 1
+	deep := idx.shape[last]
+	if deep < 1 || deep > len(data.shape) {
+		return nil, nil
+	}
+	shape := slices.Concat(idx.shape[:last], data.shape[deep:])
+	if !small(shape) {
+		return nil, nil
+	}
+	out, strides, inner := newArray(data.elem, shape...), stridesOf(data.shape), graph.Size(data.shape[deep:])
+	for k := range graph.Size(idx.shape[:last]) {
+		from := 0
+		for d := range deep {
+			at := axisOf(int(idx.at(k*deep+d)), data.shape[d])
+			if at < 0 {
+				return nil, fmt.Errorf("the index %d of %d", int(idx.at(k*deep+d)), data.shape[d])
+			}
+			from += at * strides[d]
+		}
+		for x := range inner {
+			out.set(k*inner+x, data.at(from+x))
+		}
+	}
+	return out, nil
+}
+
+func foldMatMul(_ *node, in []*array) (*array, error) {
+	if len(in) < 2 || !in[0].floats() || !in[1].floats() || len(in[0].shape) < 2 || len(in[1].shape) < 2 {
+		return nil, nil
+	}
+	ra, rb := len(in[0].shape), len(in[1].shape)
+	rows, deep, cols := in[0].shape[ra-2], in[0].shape[ra-1], in[1].shape[rb-1]
+	lead := joinedShape(in[0].shape[:ra-2], in[1].shape[:rb-2])
+	if lead == nil || in[1].shape[rb-2] != deep {
+		return nil, nil
+	}
+	shape := append(slices.Clone(lead), rows, cols)
+	a, b := in[0].broadcast(append(slices.Clone(lead), rows, deep)), in[1].broadcast(append(slices.Clone(lead), deep, cols))
+	if !small(append(slices.Clone(shape), deep)) || a == nil || b == nil {
+		return nil, nil
+	}
+	out := newArray(in[0].elem, shape...)
+	for k := range out.size() {
+		sum, batch, i, j := 0.0, k/(rows*cols), k/cols%rows, k%cols
+		for x := range deep {
+			sum += a.at((batch*rows+i)*deep+x) * b.at((batch*deep+x)*cols+j)
+		}
+		out.set(k, sum)
+	}
+	return out, nil
+}
+
+func foldTile(_ *node, in []*array) (*array, error) {
+	if len(in) < 2 || in[1].size() != len(in[0].shape) {
+		return nil, nil
+	}
+	shape := slices.Clone(in[0].shape)
+	for d, times := range in[1].ints() {
+		if times < 0 || times > maxFolded || !small([]int{shape[d], times}) {
+			return nil, nil
+		}
+		shape[d] *= times
+	}
+	if !small(shape) {
+		return nil, nil
+	}
+	out, strides, k := newArray(in[0].elem, shape...), stridesOf(in[0].shape), 0
+	eachIndex(shape, func(at []int) {
+		from := 0
+		for d, x := range at {
+			from += x % in[0].shape[d] * strides[d]
+		}
+		out.set(k, in[0].at(from))
+		k++
+	})
+	return out, nil
+}
+
+// foldDequantize is (x - zero) scale, of all elements, of those along an axis, or of blocks along it.
+func foldDequantize(n *node, in []*array) (*array, error) {
+	x, scale, zero := in[0], input(in, 1), input(in, 2)
+	if x.floats() || scale == nil || !scale.floats() || zero != nil && (zero.floats() || zero.size() != scale.size()) {
+		return nil, nil
+	}
+	axis, block := axisOf(int(n.int("axis", 1)), len(x.shape)), int(n.int("block_size", 0))
+	each := scale.size() == 1 && block == 0
+	if !each && (axis < 0 || block < 0) {
+		return nil, nil
+	}
+	var strides []int
+	if want := slices.Clone(x.shape); block > 0 {
+		want[axis] = (want[axis] + block - 1) / block
+		if strides = stridesOf(want); !slices.Equal(want, scale.shape) {
+			return nil, nil
+		}
+	} else if !each && (len(scale.shape) != 1 || scale.shape[0] != x.shape[axis]) {
+		return nil, nil
+	}
+	out, k := newArray(typeFloat, x.shape...), 0
+	eachIndex(x.shape, func(at []int) {
+		of := 0
+		switch {
+		case block > 0:
+			for d, v := range at {
+				if d == axis {
+					v /= block
+				}
+				of += v * strides[d]
+			}
+		case !each:
+			of = at[axis]
+		}
+		v := x.at(k)
+		if zero != nil {
+			v -= zero.at(of)
+		}
+		out.set(k, v*scale.at(of))
 		k++
 	})
 	return out, nil

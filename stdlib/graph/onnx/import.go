@@ -17,10 +17,15 @@ import (
 // ImportOptions are what a file may leave open.
 type ImportOptions struct {
 	Length int // of dimensions that the file leaves open, beside the batch; 0 where it leaves none open
+
+	// External are the files with the data of tensors that are kept outside, by the location that the file gives: a path relative to it.
+	External map[string]string
+
+	Note func(text string) // is told what the model does otherwise than the file; may be nil
 }
 
-// Import reads an ONNX file as a model: those that Export writes, and encoders, convolutional and other networks as PyTorch exports
-// them. An operator is one of a table (matchers), or has inputs that are all known.
+// Import reads an ONNX file as a model: those that Export writes, and encoders, decoders, convolutional and other networks as PyTorch
+// and TensorFlow export them, quantised by ONNX Runtime too (matchquant.go). An operator is one of a table (matchers), or has inputs that are all known.
 //
 // The graph of operators is gone through once, with a batch of assumed size. A value is one of three things: known elements, of
 // constants and shapes, which fold.go computes on; the result of a layer; or a part of what several operators are together (lazy), a
@@ -31,7 +36,7 @@ type ImportOptions struct {
 // Images have their channels last in the model, whatever the file has: an input that goes into a convolution is turned.
 // What is not understood is an error that names the operator.
 func Import(b []byte, o ImportOptions) (*bundle.Model, error) {
-	f, err := parseFile(b)
+	f, err := parseFile(b, o.External)
 	if err != nil {
 		return nil, err
 	}
@@ -40,8 +45,9 @@ func Import(b []byte, o ImportOptions) (*bundle.Model, error) {
 		return nil, err
 	}
 	var first *bundle.Model
+	noted := map[string]bool{}
 	for _, size := range sizes {
-		m, err := (&importer{file: f, o: o, batch: size}).run()
+		m, err := (&importer{file: f, o: o, batch: size, noted: noted}).run()
 		if err != nil {
 			return nil, err
 		}
@@ -111,6 +117,9 @@ type importer struct {
 	turned map[string]string // values that are a transposed initializer, to it
 	masks  map[string]*array // samples of masks: inputs, and INPUT/PAD of padding
 	node   *node
+	noted  map[string]bool
+	codes  map[string]bool   // embeddings of quantised tables, whose scale comes later
+	cut    map[string]*value // columns of dense layers, by layer and columns
 }
 
 // value is what an operator gives; its shape has the batch in front.
@@ -127,18 +136,23 @@ type value struct {
 	flat  []int  // what was flattened channels first, as the layer has it
 	wide  bool   // axes of size 1 are added to what the layer gives
 
-	lazy *lazy
+	lazy   *lazy
+	shared bool     // others take it, or what it is a view of, too
+	also   []*value // what the operator gives beside it
 }
 
 // lazy is a part of a layer.
 type lazy struct {
-	op     string
-	a, b   *value
-	k      float64
-	bias   []*array
-	kept   *array
-	heads  int
-	turned bool
+	op    string
+	a, b  *value
+	k     float64
+	base  float64 // of a rotation
+	bias  []*array
+	kept  *array
+	heads int
+	axes  [][]run // of a view, and where its features begin
+	call  *node   // the operator of an integer product
+	from  int
 }
 
 // unsupported is an operator that is not read.
@@ -146,12 +160,13 @@ func (m *importer) unsupported(why string) error {
 	if why != "" {
 		why = ": " + why
 	}
-	return fmt.Errorf("%v is not read here%s. Read are %s, in the forms in which mbuild and PyTorch write layers, and what can be computed from shapes and constants", m.node, why, schema.Words(slices.Sorted(maps.Keys(matchers))))
+	return fmt.Errorf("%v of operator set %d is not read here%s. Read are %s, in the forms in which mbuild, PyTorch and TensorFlow write layers, and what can be computed from shapes and constants", m.node, m.file.opset, why, schema.Words(slices.Sorted(maps.Keys(matchers))))
 }
 
 func (m *importer) run() (*bundle.Model, error) {
 	m.values, m.uses, m.g, m.params = map[string]*value{}, map[string]int{}, &graph.Graph{}, map[string]bundle.Params{}
 	m.names, m.pads, m.tables, m.turned, m.masks = map[string]bool{}, map[string][]int{}, map[string]string{}, map[string]string{}, map[string]*array{}
+	m.cut, m.codes = map[string]*value{}, map[string]bool{}
 	for _, n := range m.file.nodes {
 		for _, in := range n.in {
 			m.uses[in]++
@@ -198,8 +213,9 @@ var importedTypes = map[int64]graph.DType{typeFloat: graph.F32, typeInt64: graph
 // inputs declares the inputs of the graph, and samples those of whole numbers.
 func (m *importer) inputs() error {
 	images := map[string]bool{}
-	for _, n := range m.file.nodes {
-		if channelsFirst[n.op] && len(n.in) > 0 {
+	for _, n := range slices.Backward(m.file.nodes) {
+		quantised := strings.HasSuffix(n.op, "quantizeLinear") || strings.HasSuffix(n.op, "QuantizeLinear")
+		if len(n.in) > 0 && (channelsFirst[n.op] || quantised && len(n.out) > 0 && images[n.out[0]]) {
 			images[n.in[0]] = true
 		}
 	}
@@ -315,7 +331,7 @@ func (m *importer) fresh(name string) (string, error) {
 
 // optional are the operators that inputs may be left out of.
 var optional = map[string]bool{"Clip": true, "Slice": true, "Squeeze": true, "Unsqueeze": true, "ReduceSum": true, "ReduceMean": true, "ReduceMax": true, "ReduceMin": true, "ReduceProd": true, "ReduceL2": true,
-	"Trilu": true, "Resize": true, "Dropout": true, "LSTM": true, "GRU": true, "Conv": true, "Gemm": true}
+	"Trilu": true, "Resize": true, "Dropout": true, "LSTM": true, "DequantizeLinear": true, "QuantizeLinear": true, "MatMulInteger": true, "ConvInteger": true, "GRU": true, "Conv": true, "Gemm": true}
 
 // two are the operators that take at least two inputs.
 var two = map[string]bool{"MatMul": true, "Add": true, "Sub": true, "Mul": true, "Div": true, "Pow": true, "Gather": true, "GatherElements": true, "Gemm": true, "Conv": true, "Expand": true, "Reshape": true, "Where": true}
@@ -344,11 +360,19 @@ func (m *importer) operator(n *node) error {
 	}
 	put := func(v *value) error {
 		c := *v
-		c.name = n.out[0]
+		c.name, c.also = n.out[0], nil
 		if c.name == "" && len(n.out) > 1 { // the first output of a recurrent layer may be left out
 			c.name = n.out[1]
 		}
+		c.shared = c.shared || v.name != c.name && m.uses[v.name] > 1
 		m.values[c.name] = &c
+		for k, a := range v.also {
+			if k+1 < len(n.out) {
+				c := *a
+				c.name = n.out[k+1]
+				m.values[c.name] = &c
+			}
+		}
 		return nil
 	}
 	switch {
@@ -357,7 +381,18 @@ func (m *importer) operator(n *node) error {
 	case n.op == "Shape":
 		a, _ := foldShape(n, []*array{{shape: in[0].shape}})
 		return put(&value{shape: a.shape, elem: typeInt64, known: a})
-	case n.op == "Gather" && known && !in[0].probe && in[1].probe && (in[0].known.floats() || in[0].elem == typeInt8):
+	case known && (n.op == "QuantizeLinear" || n.op == "DequantizeLinear") && in[0].known.floats(): // of a constant: left out, as of other values
+		if n.op == "QuantizeLinear" {
+			m.noteQuantized()
+		}
+		return put(&value{shape: in[0].shape, elem: in[0].elem, known: in[0].known, probe: in[0].probe})
+	case (n.op == "Gather" || n.op == "GatherElements") && known && !in[0].probe && !in[0].known.floats() && in[0].known.uniform(): // whatever it is that is taken
+		a, _, err := fold(n, arrays)
+		if err != nil {
+			return err
+		}
+		return put(&value{shape: a.shape, elem: a.elem, known: a})
+	case n.op == "Gather" && known && !in[0].probe && in[1].probe && (in[0].known.floats() || in[0].elem == typeInt8 || in[0].elem == typeUint8):
 		v, err := m.rows(in)
 		if err != nil {
 			return err
@@ -373,7 +408,7 @@ func (m *importer) operator(n *node) error {
 		}
 		if ok {
 			v := &value{shape: a.shape, elem: a.elem, known: a, probe: probe}
-			if n.op == "Identity" || n.op == "Cast" && !floating(a.elem) && a.elem != typeBool {
+			if n.op == "Identity" || n.op == "Cast" && !floating(a.elem) && a.elem != typeBool || n.op == "Reshape" && slices.Equal(a.shape, in[0].shape) {
 				v.raw = in[0].raw
 			}
 			return put(v)
@@ -386,7 +421,10 @@ func (m *importer) operator(n *node) error {
 	if match == nil {
 		return m.unsupported("")
 	}
-	v, err := match(m, n, in)
+	v, ok, err := m.inside(n, in)
+	if !ok {
+		v, err = match(m, n, in)
+	}
 	if err != nil {
 		return err
 	}
@@ -399,12 +437,18 @@ func (m *importer) operator(n *node) error {
 // rows is an embedding: rows of a table by an input.
 func (m *importer) rows(in []*value) (*value, error) {
 	table := in[0].known
-	if !table.floats() { // quantised; the scale of its columns comes after it
+	codes := !table.floats()
+	if codes { // quantised; the scale of its columns comes after it
 		t := newArray(typeFloat, table.shape...)
 		for k := range t.f {
 			t.f[k] = float32(table.i[k])
 		}
 		table = t
+	}
+	if p := m.counts(in[1].known); in[1].raw == "" && p > 0 && len(table.shape) == 2 && m.node.int("axis", 0) == 0 && table.shape[0] >= p+in[1].shape[1] {
+		length, units := in[1].shape[1], table.shape[1]
+		m.note("positions are counted from the first token on, of padding too, where the file does not count it: padding must come last")
+		return &value{shape: []int{m.batch, length, units}, elem: typeFloat, lazy: &lazy{op: "positions", kept: &array{elem: typeFloat, shape: []int{length, units}, f: table.f[p*units : (p+length)*units]}}}, nil
 	}
 	if in[1].raw == "" || len(table.shape) != 2 || m.node.int("axis", 0) != 0 || len(in[1].shape) != 2 {
 		return nil, m.unsupported("the rows of a table are taken by numbers that are computed from inputs")
@@ -412,8 +456,44 @@ func (m *importer) rows(in []*value) (*value, error) {
 	v, err := m.emit("embedding", []string{in[1].raw}, map[string]any{"vocabulary": int64(table.shape[0]), "units": int64(table.shape[1])}, append(slices.Clone(in[1].shape), table.shape[1]), bundle.Params{"weight": table.tensor()})
 	if err == nil {
 		m.tables[m.node.in[0]] = v.layer
+		m.codes[v.layer] = codes
 	}
 	return v, err
+}
+
+// counts is where positions begin that are counted along a mask, and are one less where it hides, as in RoBERTa; 0 where samples are
+// something else.
+func (m *importer) counts(a *array) int {
+	if len(a.shape) != 2 || a.floats() {
+		return 0
+	}
+	for _, name := range sortedNames(m.masks) {
+		mask := m.masks[name]
+		if !slices.Equal(mask.shape, a.shape) {
+			continue
+		}
+		pad, fits := a.at(0)-1, true
+		for row := range a.shape[0] {
+			seen := 0.0
+			for j := range a.shape[1] {
+				k := row*a.shape[1] + j
+				seen += mask.at(k)
+				fits = fits && a.at(k) == pad+seen*mask.at(k)
+			}
+		}
+		if fits && pad >= 0 {
+			return int(pad) + 1
+		}
+	}
+	return 0
+}
+
+// note says something that whoever reads the file should know, once.
+func (m *importer) note(text string) {
+	if m.o.Note != nil && !m.noted[text] {
+		m.noted[text] = true
+		m.o.Note(text)
+	}
 }
 
 // emit adds a layer that is called after the operator's output.
@@ -431,7 +511,7 @@ func (m *importer) emit(op string, inputs []string, attrs map[string]any, shape 
 
 // own is the layer that gives a value to this operator alone, which may then be made part of it; nil for another.
 func (m *importer) own(v *value) *graph.Layer {
-	if v.layer == "" || v.wide || m.uses[v.name] != 1 {
+	if v.layer == "" || v.wide || v.shared || m.uses[v.name] != 1 {
 		return nil
 	}
 	l := m.g.Layer(v.layer)
@@ -514,16 +594,32 @@ func (m *importer) real(v *value) (*value, error) {
 			out.perm, out.flat = a.perm, a.flat
 		}
 		return m.remember(v, out, err)
-	case "reshaped":
-		a, err := m.plain(l.a)
+	case "view":
+		out, err := m.materialized(v)
+		return m.remember(v, out, err)
+	case "mixed":
+		out, err := m.attention(v)
+		return m.remember(v, out, err)
+	case "cube":
+		a, err := m.real(l.a)
 		if err != nil {
 			return nil, err
 		}
-		if v.shape[0] != m.batch || len(v.shape) < 2 {
-			return nil, m.unsupported(fmt.Sprintf("a shape of %v", v.shape))
+		square, err := m.emit("multiply", []string{a.layer, a.layer}, nil, v.shape, nil)
+		if err != nil {
+			return nil, err
 		}
-		out, err := m.emit("reshape", []string{a.layer}, map[string]any{"shape": whole64(v.shape[1:])}, v.shape, nil)
+		out, err := m.emit("multiply", []string{square.layer, a.layer}, nil, v.shape, nil)
+		if err == nil {
+			out.perm, out.flat = a.perm, a.flat
+		}
 		return m.remember(v, out, err)
+	case "along": // no rotation, but a constant beside features
+		a, err := m.real(l.a)
+		if err != nil {
+			return nil, err
+		}
+		return m.affine(a, l.kept, true)
 	case "summasked":
 		return m.lastOf(v)
 	}
@@ -535,9 +631,10 @@ func (m *importer) remember(v, out *value, err error) (*value, error) {
 	if err != nil {
 		return nil, err
 	}
-	out.name = v.name
+	name, shared := v.name, v.shared || out.shared
 	*v = *out
-	return out, nil
+	v.name, v.shared = name, shared
+	return v, nil
 }
 
 // plain is a value whose axes are in order.
@@ -590,6 +687,37 @@ func number(v float64) any {
 	return v
 }
 
+// nameOutputs calls the layers that give the outputs as the file calls these, where an operator behind them that does nothing has the name.
+func (m *importer) nameOutputs() {
+	for k, out := range m.file.outputs {
+		old := m.g.Outputs[k]
+		if !graph.CheckName(out.name) || m.names[out.name] {
+			continue
+		}
+		m.names[out.name] = true
+		for i := range m.g.Layers {
+			l := &m.g.Layers[i]
+			if l.Name == old {
+				l.Name = out.name
+			}
+			l.Inputs = slices.Clone(l.Inputs)
+			for j, in := range l.Inputs {
+				if in == old {
+					l.Inputs[j] = out.name
+				}
+			}
+			if l.Text("embedding", "") == old {
+				l.Attrs["embedding"] = out.name
+			}
+		}
+		if p := m.params[old]; p != nil {
+			m.params[out.name] = p
+			delete(m.params, old)
+		}
+		m.g.Outputs[k] = out.name
+	}
+}
+
 // model is what was read, without layers that lead to no output.
 func (m *importer) model() (*bundle.Model, error) {
 	for _, out := range m.file.outputs {
@@ -609,6 +737,7 @@ func (m *importer) model() (*bundle.Model, error) {
 		}
 		m.g.Outputs = append(m.g.Outputs, v.layer)
 	}
+	m.nameOutputs()
 	if len(m.g.Outputs) == 0 {
 		return nil, errors.New("the file has no outputs")
 	}

@@ -4,13 +4,14 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"mbuild.dev/mbuild/stdlib/artifact/bundle"
 	"mbuild.dev/mbuild/stdlib/graph"
 )
 
 // channelsFirst are the operators over images and series, which have channels on the second axis.
-var channelsFirst = map[string]bool{"Conv": true, "ConvTranspose": true, "MaxPool": true, "AveragePool": true, "GlobalAveragePool": true, "GlobalMaxPool": true, "BatchNormalization": true, "GroupNormalization": true, "Resize": true}
+var channelsFirst = map[string]bool{"Conv": true, "ConvTranspose": true, "MaxPool": true, "AveragePool": true, "GlobalAveragePool": true, "GlobalMaxPool": true, "ConvInteger": true, "BatchNormalization": true, "GroupNormalization": true, "Resize": true}
 
 type matcher func(m *importer, n *node, in []*value) (*value, error)
 
@@ -20,11 +21,12 @@ var matchers map[string]matcher
 func init() {
 	matchers = map[string]matcher{
 		"Gemm": (*importer).gemm, "MatMul": (*importer).matMul, "Add": (*importer).add, "Sum": (*importer).sum, "Sub": (*importer).sub, "Mul": (*importer).mul, "Div": (*importer).div,
-		"Pow": (*importer).pow, "Sqrt": (*importer).sqrt, "Erf": (*importer).erf, "Where": (*importer).where, "IsNaN": (*importer).isNaN, "Max": (*importer).least, "Clip": (*importer).least,
+		"Pow": (*importer).pow, "Sqrt": (*importer).sqrt, "Reciprocal": (*importer).reciprocal, "Neg": (*importer).negative, "Split": (*importer).split, "Slice": (*importer).slice, "Erf": (*importer).erf, "Where": (*importer).where, "IsNaN": (*importer).isNaN, "Max": (*importer).least, "Clip": (*importer).least,
 		"Conv": (*importer).conv, "ConvTranspose": (*importer).conv, "MaxPool": (*importer).pool, "AveragePool": (*importer).pool, "GlobalAveragePool": (*importer).globalPool, "GlobalMaxPool": (*importer).globalPool,
-		"Resize": (*importer).resize, "BatchNormalization": (*importer).batchNorm, "GroupNormalization": (*importer).groupNorm, "LayerNormalization": (*importer).layerNorm,
+		"Resize": (*importer).resize, "BatchNormalization": (*importer).batchNorm, "GroupNormalization": (*importer).groupNorm, "LayerNormalization": (*importer).layerNorm, "RMSNormalization": (*importer).rmsNorm,
 		"ReduceMean": (*importer).reduceMean, "ReduceMax": (*importer).reduceMax, "ReduceSum": (*importer).reduceSum, "ReduceL2": (*importer).reduceL2,
 		"Flatten": (*importer).reshape, "Reshape": (*importer).reshape, "Squeeze": (*importer).reshape, "Unsqueeze": (*importer).reshape, "Expand": (*importer).reshape, "Transpose": (*importer).transpose,
+		"DynamicQuantizeLinear": (*importer).dynamic, "MatMulInteger": (*importer).integer, "ConvInteger": (*importer).integer, "QuantizeLinear": (*importer).quantize, "DequantizeLinear": (*importer).dequantize,
 		"LSTM": (*importer).recurrent, "GRU": (*importer).recurrent, "Gather": (*importer).gather, "Concat": (*importer).concat, "Identity": (*importer).same, "Dropout": (*importer).same, "Cast": (*importer).same, "Softmax": (*importer).softmax,
 		"Relu": activation("relu"), "Tanh": (*importer).tanh, "Sigmoid": activation("sigmoid"), "Gelu": (*importer).gelu, "Elu": (*importer).elu, "LeakyRelu": (*importer).leaky, "Softplus": activation("softplus"),
 	}
@@ -53,7 +55,10 @@ func part(like *value, l *lazy) *value { return &value{shape: like.shape, elem: 
 
 // alike reports whether two values are one.
 func alike(a, b *value) bool {
-	return a == b || a != nil && b != nil && a.layer != "" && a.layer == b.layer && slices.Equal(a.perm, b.perm) && slices.Equal(a.flat, b.flat)
+	if a == b {
+		return true
+	}
+	return a != nil && b != nil && (a.layer != "" && a.layer == b.layer && slices.Equal(a.perm, b.perm) && slices.Equal(a.flat, b.flat) || a.lazy != nil && a.lazy == b.lazy)
 }
 
 func (m *importer) same(n *node, in []*value) (*value, error) {
@@ -203,6 +208,17 @@ func (m *importer) add(n *node, in []*value) (*value, error) {
 		}
 		if s := x.is("scaled"); s != nil && near(s.k, 0.044715) && s.a.is("cube") != nil && alike(s.a.lazy.a, c) {
 			return part(x, &lazy{op: "cubed sum", a: c}), nil
+		}
+		for _, p := range [][2]*value{{x, c}, {c, x}} {
+			if l := p[1].is("positions"); l != nil {
+				return m.positions(p[0], l.kept)
+			}
+		}
+		if y, err := m.rotation(x, c); y != nil || err != nil {
+			return y, err
+		}
+		if y, err := m.normSum(x, c); y != nil || err != nil {
+			return y, err
 		}
 		return m.sumOf(x, c)
 	}
@@ -388,6 +404,11 @@ func (m *importer) sub(_ *node, in []*value) (*value, error) {
 	if mean := in[1].is("mean"); mean != nil && alike(mean.a, in[0]) {
 		return part(in[0], &lazy{op: "centred", a: in[0]}), nil
 	}
+	if l := in[1].is("mean times inverse"); l != nil && in[0].known != nil && !in[0].probe && in[0].known.floats() {
+		c := *l
+		c.op, c.bias = "beta less", []*array{in[0].known}
+		return part(in[1], &c), nil
+	}
 	if in[1].known == nil || in[1].probe || in[0].known != nil || !in[1].known.floats() {
 		return nil, nil
 	}
@@ -403,7 +424,7 @@ func (m *importer) scaled(x *value, k float64) *value {
 	if k == 1 {
 		return x
 	}
-	if l := x.lazy; l != nil && (l.op == "scaled" || l.op == "heads" || l.op == "scores") {
+	if l := x.lazy; l != nil && (l.op == "scaled" || l.op == "scores") {
 		c := *l
 		c.k *= k
 		if l.op == "scores" && len(l.bias) > 0 {
@@ -415,6 +436,9 @@ func (m *importer) scaled(x *value, k float64) *value {
 }
 
 func (m *importer) mul(_ *node, in []*value) (*value, error) {
+	if y, err := m.scales(in); y != nil || err != nil {
+		return y, err
+	}
 	x, c := sides(in)
 	if c.known == nil {
 		for _, p := range [][2]*value{{x, c}, {c, x}} {
@@ -430,6 +454,19 @@ func (m *importer) mul(_ *node, in []*value) (*value, error) {
 					return part(x, &lazy{op: "2 " + geluOf[f], a: g.a}), nil
 				}
 			}
+			if s := p[1].is("scaled"); s != nil && s.k == 0.5 {
+				for _, f := range []string{"erf+1", "tanh+1"} {
+					if g := s.a.is(f); g != nil && alike(p[0], g.a) {
+						return m.activate(geluOf[f], g.a)
+					}
+				}
+			}
+			if q := p[1].is("product"); q != nil && alike(q.a, q.b) && alike(q.a, p[0]) {
+				return part(x, &lazy{op: "cube", a: p[0]}), nil
+			}
+			if y, err := m.normalized(p[0], p[1]); y != nil || err != nil {
+				return y, err
+			}
 		}
 		if len(x.shape) != len(c.shape) {
 			return nil, nil
@@ -440,7 +477,18 @@ func (m *importer) mul(_ *node, in []*value) (*value, error) {
 		}
 		return &value{shape: shape, elem: x.elem, lazy: &lazy{op: "product", a: x, b: c}}, nil
 	}
+	if l := x.lazy; l != nil && strings.HasPrefix(l.op, "inverse ") && c.known.floats() && !c.probe && l.kept == nil { // of a norm, times its gamma
+		g := *l
+		g.kept = c.known
+		return &value{shape: joinedShape(x.shape, c.shape), elem: x.elem, lazy: &g}, nil
+	}
+	if l := x.is("rotated"); l != nil && c.known.floats() {
+		return part(x, &lazy{op: "across", a: l.a, kept: c.known}), nil
+	}
 	k, one := scalar(c)
+	if x.is("view") != nil && !one && c.known.floats() && len(x.shape) == 4 {
+		return part(x, &lazy{op: "along", a: x, kept: c.known}), nil
+	}
 	switch {
 	case one && k == 0.5 && (x.is("2 gelu") != nil || x.is("2 gelu_tanh") != nil):
 		return m.activate(x.lazy.op[2:], x.lazy.a)
@@ -458,15 +506,18 @@ var geluOf = map[string]string{"erf+1": "gelu", "tanh+1": "gelu_tanh"}
 
 func (m *importer) div(_ *node, in []*value) (*value, error) {
 	x, c := in[0], in[1]
+	if k, one := scalar(x); one && k == 1 && c.known == nil {
+		return m.reciprocal(nil, []*value{c})
+	}
 	if x.known != nil {
 		return nil, nil
 	}
 	if c.known == nil {
 		if d := c.is("deviation"); d != nil && x.is("centred") != nil && alike(x.lazy.a, d.a) {
-			return m.normal("layer_norm", d)
+			return m.normal("layer_norm", d, nil, nil)
 		}
 		if d := c.is("root"); d != nil && alike(x, d.a) {
-			return m.normal("rms_norm", d)
+			return m.normal("rms_norm", d, nil, nil)
 		}
 		if d := c.is("length"); d != nil && alike(x, d.a) {
 			a, err := m.plain(x)
@@ -491,20 +542,6 @@ func (m *importer) div(_ *node, in []*value) (*value, error) {
 		return nil, err
 	}
 	return m.affine(x, inverse, true)
-}
-
-// normal is a norm over the last axis, without gamma and beta yet.
-func (m *importer) normal(op string, d *lazy) (*value, error) {
-	x, err := m.plain(d.a)
-	if err != nil {
-		return nil, err
-	}
-	n := x.shape[len(x.shape)-1]
-	ps := bundle.Params{"gamma": bundle.Float32([]int{n}, slices.Repeat([]float32{1}, n))}
-	if op == "layer_norm" {
-		ps["beta"] = bundle.Float32([]int{n}, make([]float32, n))
-	}
-	return m.emit(op, []string{x.layer}, map[string]any{"epsilon": float64(float32(d.k))}, x.shape, ps)
 }
 
 func (m *importer) sqrt(_ *node, in []*value) (*value, error) {
@@ -585,12 +622,8 @@ func (m *importer) matMul(n *node, in []*value) (*value, error) {
 	if a.known != nil || b.known != nil {
 		return nil, nil
 	}
-	q, k := a.is("heads"), b.is("heads")
-	if q != nil && k != nil && !q.turned && k.turned && q.heads == k.heads {
-		return &value{shape: []int{m.batch, q.heads, a.shape[2], b.shape[3]}, elem: a.elem, lazy: &lazy{op: "scores", a: a, b: b, k: q.k * k.k}}, nil
-	}
-	if w := a.is("weights"); w != nil && k != nil && !k.turned && k.k == 1 && k.heads == a.shape[1] {
-		return &value{shape: []int{m.batch, k.heads, a.shape[2], b.shape[3]}, elem: a.elem, lazy: &lazy{op: "mixed", a: a, b: b}}, nil
+	if y, err := m.product(a, b); y != nil || err != nil {
+		return y, err
 	}
 	return nil, m.unsupported("a product of two values that are computed, and not those of attention")
 }
@@ -631,39 +664,6 @@ func (m *importer) where(_ *node, in []*value) (*value, error) {
 	return nil, nil
 }
 
-// attention makes a layer of weights and values.
-func (m *importer) attention(v *value) (*value, error) {
-	scores, values := v.lazy.a.lazy.a, v.lazy.b.lazy
-	s := scores.lazy
-	q, err := m.plain(s.a.lazy.a)
-	if err != nil {
-		return nil, err
-	}
-	k, err := m.plain(s.b.lazy.a)
-	if err != nil {
-		return nil, err
-	}
-	x, err := m.plain(values.a)
-	if err != nil {
-		return nil, err
-	}
-	width := float64(q.shape[2] / values.heads)
-	if by := s.k * math.Sqrt(width); !near(by, 1) {
-		if q, err = m.emit("scale", []string{q.layer}, map[string]any{"factor": number(by)}, q.shape, nil); err != nil {
-			return nil, err
-		}
-	}
-	mask, causal, err := m.explain(s.bias, scores.shape)
-	if err != nil {
-		return nil, err
-	}
-	in := []string{q.layer, k.layer, x.layer}
-	if mask != "" {
-		in = append(in, mask)
-	}
-	return m.emit("attention", in, map[string]any{"heads": int64(values.heads), "causal": causal}, []int{m.batch, q.shape[1], x.shape[2]}, nil)
-}
-
 // low is what hides a position: less than this is added to its score.
 const low = -1e4
 
@@ -671,6 +671,11 @@ const low = -1e4
 func (m *importer) explain(bias []*array, shape []int) (mask string, causal bool, err error) {
 	sum := newArray(typeFloat, shape...)
 	for _, b := range bias {
+		if r := len(b.shape); r == 3 && b.shape[0] == shape[0]*shape[1] { // rows and heads on one axis
+			b = b.viewed([]int{shape[0], shape[1], b.shape[1], b.shape[2]})
+		} else if r == 3 && b.shape[0] != 1 {
+			return "", false, m.unsupported("what is added to scores has another shape")
+		}
 		b = b.broadcast(shape)
 		if b == nil {
 			return "", false, m.unsupported("what is added to scores has another shape")

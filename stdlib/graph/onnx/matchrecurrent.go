@@ -11,11 +11,11 @@ import (
 
 // recurrent is LSTM or GRU over a sequence that was turned to have time in front. Lengths are those of a mask.
 func (m *importer) recurrent(n *node, in []*value) (*value, error) {
-	time := in[0].is("time")
-	if time == nil || len(in) < 4 {
+	of, axes, from, ok := m.viewed(in[0])
+	if !ok || len(axes) != 3 || len(of.shape) != 3 || len(in) < 4 || !sameAxes(axes[:2], [][]run{asIs(of.shape)[1], asIs(of.shape)[0]}) {
 		return nil, m.unsupported("its input is no sequence [batch, length, features] that was turned, or it has no bias")
 	}
-	x, err := m.plain(time.a)
+	x, err := m.real(m.view(of, [][]run{axes[1], axes[0], axes[2]}, from, in[0]))
 	if err != nil {
 		return nil, err
 	}
@@ -23,8 +23,8 @@ func (m *importer) recurrent(n *node, in []*value) (*value, error) {
 	units := int(n.int("hidden_size", 0))
 	direction := n.text("direction", "forward")
 	plain := n.attrs["activations"] == nil && n.attrs["clip"] == nil && n.int("layout", 0) == 0 && n.int("input_forget", 0) == 0 && (op == "lstm" || n.int("linear_before_reset", 0) == 1)
-	for k := 5; k < len(in); k++ {
-		plain = plain && in[k] == nil
+	for k := 5; k < len(in); k++ { // states to begin with, that are 0, and no peepholes
+		plain = plain && (in[k] == nil || k < 7 && in[k].known != nil && !in[k].probe && !slices.ContainsFunc(in[k].known.f, func(v float32) bool { return v != 0 }))
 	}
 	if !plain || units < 1 || direction != "forward" && direction != "bidirectional" {
 		return nil, m.unsupported("activations, an initial state, the direction or the place of the reset gate are others than mbuild's")
@@ -47,9 +47,9 @@ func (m *importer) recurrent(n *node, in []*value) (*value, error) {
 		return nil, err
 	}
 	wide := units * len(l.Directions())
-	shape, raw := []int{m.batch, x.shape[1], wide}, []int{x.shape[1], len(l.Directions()), m.batch, units}
+	shape := []int{m.batch, x.shape[1], wide}
 	if returns == "state" {
-		shape, raw = []int{m.batch, wide}, raw[1:]
+		shape = []int{m.batch, wide}
 	}
 	y, err := m.emit(op, inputs, l.Attrs, shape, params)
 	if err != nil {
@@ -58,7 +58,12 @@ func (m *importer) recurrent(n *node, in []*value) (*value, error) {
 	if returns == "sequence" && len(n.out) > 1 && slices.ContainsFunc(n.out[1:], func(o string) bool { return m.uses[o] > 0 }) {
 		return nil, m.unsupported("both steps and the last state are taken")
 	}
-	return &value{shape: raw, elem: x.elem, lazy: &lazy{op: "steps", a: y}}, nil
+	seen, last := asIs(shape), len(shape)-1 // time, directions, rows, units
+	axes = [][]run{joined([]run{{last, len(l.Directions()), units}}), seen[0], joined([]run{{last, units, 1}})}
+	if returns == "sequence" {
+		axes = append([][]run{seen[1]}, axes...)
+	}
+	return m.view(y, axes, 0, y), nil
 }
 
 // counted is the mask whose ones lengths count.

@@ -150,7 +150,7 @@ func (m *importer) reshape(n *node, in []*value) (*value, error) {
 			arrays = append(arrays, v.known)
 		}
 	}
-	if x.is("scaled") != nil || x.is("product") != nil {
+	if x.is("product") != nil || x.is("scaled") != nil && !x.ordered() {
 		var err error
 		if x, err = m.real(x); err != nil {
 			return nil, err
@@ -181,34 +181,29 @@ func (m *importer) reshape(n *node, in []*value) (*value, error) {
 		shape = joinedShape(x.shape, arrays[1].ints())
 		ok = slices.Equal(shape, x.shape)
 	}
-	if !ok || len(shape) < 2 || shape[0] != m.batch {
+	if !ok || len(shape) == 0 {
 		return nil, m.unsupported(fmt.Sprintf("a shape of %v", shape))
 	}
 	if slices.Equal(shape, x.shape) {
 		return x, nil
 	}
-	if l := x.is("mixed"); l != nil {
-		if !l.turned || len(shape) != 3 || shape[1] != x.shape[1] {
+	if x.is("scores") != nil || x.is("weights") != nil { // heads by themselves, or with rows
+		if r := len(shape); r < 3 || !slices.Equal(shape[r-2:], x.shape[len(x.shape)-2:]) {
 			return nil, nil
 		}
-		return m.attention(x)
+		return &value{shape: shape, elem: x.elem, lazy: x.lazy}, nil
+	}
+	if v := m.reshapedView(n, x, shape); v != nil {
+		return v, nil
+	}
+	if len(shape) < 2 || shape[0] != m.batch {
+		return nil, m.unsupported(fmt.Sprintf("a shape of %v", shape))
 	}
 	if x.wide && slices.Equal(shape, append(slices.Clone(x.shape[:2]), shape[2:]...)) && len(shape) == 2 {
 		return &value{shape: shape, elem: x.elem, layer: x.layer}, nil
 	}
 	if x.wide && len(x.shape) == len(shape)+1 && graph.Size(shape) == graph.Size(x.shape) && len(shape) == 2 {
 		return &value{shape: shape, elem: x.elem, layer: x.layer}, nil
-	}
-	if r := x.is("reshaped"); r != nil { // one of another is one
-		if x = r.a; slices.Equal(shape, x.shape) {
-			return x, nil
-		}
-	}
-	if s := x.is("steps"); s != nil {
-		if !s.turned || !slices.Equal(shape, s.a.shape) {
-			return nil, nil
-		}
-		return s.a, nil
 	}
 	if last := len(x.shape) - 1; x.layer != "" && slices.Equal(x.perm, toFirst(last)) && (x.shape[1] == 1 || graph.Size(x.shape[2:]) == 1) && (len(shape) == 2 || shape[1] != x.shape[1] || shape[len(shape)-1] == x.shape[1]) {
 		x = &value{name: x.name, elem: x.elem, layer: x.layer, shape: append([]int{x.shape[0]}, append(slices.Clone(x.shape[2:]), x.shape[1])...)} // nothing moves
@@ -231,7 +226,28 @@ func (m *importer) reshape(n *node, in []*value) (*value, error) {
 	if x.perm == nil && x.layer != "" && len(shape) == 2 && len(x.shape) > 2 && x.flat == nil && n.op == "Flatten" {
 		return m.emit("flatten", []string{x.layer}, nil, shape, nil)
 	}
-	return &value{shape: shape, elem: x.elem, lazy: &lazy{op: "reshaped", a: x}}, nil
+	y, err := m.plain(x)
+	if err != nil {
+		return nil, err
+	}
+	return m.emit("reshape", []string{y.layer}, map[string]any{"shape": whole64(shape[1:])}, shape, nil)
+}
+
+// reshapedView is a view in another shape; nil where it is none.
+func (m *importer) reshapedView(n *node, x *value, shape []int) *value {
+	of, axes, from, ok := m.viewed(x)
+	if !ok || x.lazy != nil && !m.viewable(x) || n.op == "Flatten" && x.layer != "" && len(x.shape) > 2 && len(shape) == 2 && shape[0] == m.batch {
+		return nil
+	}
+	if axes, ok = regrouped(axes, shape); !ok {
+		return nil
+	}
+	return m.view(of, axes, from, x)
+}
+
+// viewable reports whether a part of a layer may be looked at in another shape.
+func (m *importer) viewable(x *value) bool {
+	return slices.Contains([]string{"view", "scaled", "mixed", "rotary"}, x.lazy.op)
 }
 
 // flatten makes a vector of an image whose channels come first in the file.
@@ -260,21 +276,15 @@ func (m *importer) transpose(n *node, in []*value) (*value, error) {
 	for k, p := range perm {
 		shape[k] = x.shape[p]
 	}
-	switch l := x.lazy; {
-	case l != nil && l.op == "reshaped" && len(perm) == 4 && (slices.Equal(perm, []int{0, 2, 1, 3}) || slices.Equal(perm, []int{0, 2, 3, 1})) && len(l.a.shape) == 3 && l.a.shape[1] == x.shape[1]:
-		return &value{shape: shape, elem: x.elem, lazy: &lazy{op: "heads", a: l.a, k: 1, heads: x.shape[2], turned: perm[2] == 3}}, nil
-	case l != nil && l.op == "steps" && (len(perm) == 4 && slices.Equal(perm, []int{2, 0, 1, 3}) || len(perm) == 3 && slices.Equal(perm, []int{1, 0, 2})):
-		return &value{shape: shape, elem: x.elem, lazy: &lazy{op: "steps", a: l.a, turned: true}}, nil
-	case len(perm) == 3 && slices.Equal(perm, []int{1, 0, 2}):
-		return &value{shape: shape, elem: x.elem, lazy: &lazy{op: "time", a: x}}, nil
-	case l != nil && l.op == "heads" && slices.Equal(perm, []int{0, 1, 3, 2}):
-		c := *l
-		c.turned = !l.turned
-		return &value{shape: shape, elem: x.elem, lazy: &c}, nil
-	case l != nil && l.op == "mixed" && slices.Equal(perm, []int{0, 2, 1, 3}):
-		c := *l
-		c.turned = true
-		return &value{shape: shape, elem: x.elem, lazy: &c}, nil
+	if of, axes, from, ok := m.viewed(x); ok && (x.lazy == nil || m.viewable(x)) {
+		moved := make([][]run, len(perm))
+		for k, p := range perm {
+			moved[k] = axes[p]
+		}
+		// A sequence that is turned may be on its way to a convolution: then its axes are named anew.
+		if x.layer == "" || perm[0] != 0 {
+			return m.view(of, moved, from, x), nil
+		}
 	}
 	x, err := m.real(x)
 	if err != nil {
@@ -543,23 +553,53 @@ func (m *importer) layerNorm(n *node, in []*value) (*value, error) {
 	return m.emit("layer_norm", []string{x.layer}, map[string]any{"epsilon": eps(n)}, x.shape, bundle.Params{"gamma": ps[0], "beta": ps[1]})
 }
 
-// gather is one position of a sequence.
-func (m *importer) gather(n *node, in []*value) (*value, error) {
-	x := in[0]
-	if len(in) < 2 || in[1].known == nil || in[1].probe || in[1].known.size() != 1 || x.known != nil || len(x.shape) != 3 || axisOf(int(n.int("axis", 0)), 3) != 1 {
+// rmsNorm is RMSNormalization, of operator set 23.
+func (m *importer) rmsNorm(n *node, in []*value) (*value, error) {
+	x, err := m.plain(in[0])
+	if err != nil {
+		return nil, err
+	}
+	last := len(x.shape) - 1
+	ps, ok := vectors(in[1:], x.shape[last])
+	if !ok || len(ps) != 1 || axisOf(int(n.int("axis", -1)), len(x.shape)) != last {
 		return nil, nil
 	}
+	return m.emit("rms_norm", []string{x.layer}, map[string]any{"epsilon": eps(n)}, x.shape, bundle.Params{"gamma": ps[0]})
+}
+
+// gather is one position of a sequence, or one of several parts that features were put side by side from.
+func (m *importer) gather(n *node, in []*value) (*value, error) {
+	x := in[0]
+	axis := axisOf(int(n.int("axis", 0)), len(x.shape))
+	if len(in) < 2 || in[1].known == nil || in[1].probe || in[1].known.size() != 1 || x.known != nil || axis < 0 {
+		return nil, nil
+	}
+	at := axisOf(int(in[1].known.at(0)), x.shape[axis])
+	if x.is("view") != nil && len(in[1].shape) == 0 && at >= 0 {
+		if y := m.slab(x, axis, at, 1); y != nil {
+			of, axes, from, _ := m.viewed(y)
+			return m.view(of, slices.Delete(slices.Clone(axes), axis, axis+1), from, y), nil
+		}
+	}
+	if len(x.shape) != 3 || axis != 1 {
+		return nil, nil
+	}
+	return m.position(x, at, len(in[1].shape) == 1)
+}
+
+// position is one position of a sequence, the first or the last.
+func (m *importer) position(x *value, at int, kept bool) (*value, error) {
 	mode := ""
-	switch at := int(in[1].known.at(0)); at {
+	switch at {
 	case 0:
 		mode = "first"
-	case -1, x.shape[1] - 1:
+	case x.shape[1] - 1:
 		mode = "last"
 	default:
 		return nil, m.unsupported(fmt.Sprintf("position %d of a sequence", at))
 	}
 	out, err := m.pooled(mode, x, "")
-	if err == nil && len(in[1].shape) == 1 {
+	if err == nil && kept {
 		out.shape, out.wide = []int{m.batch, 1, x.shape[2]}, true
 	}
 	return out, err
@@ -568,6 +608,9 @@ func (m *importer) gather(n *node, in []*value) (*value, error) {
 func (m *importer) concat(n *node, in []*value) (*value, error) {
 	if in[0].known != nil {
 		return nil, nil
+	}
+	if y := m.rotated(n, in); y != nil {
+		return y, nil
 	}
 	one, err := m.real(in[0])
 	if err != nil {

@@ -4,9 +4,18 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
 
 	"google.golang.org/protobuf/encoding/protowire"
+
+	"mbuild.dev/mbuild/lang/schema"
 )
 
 // What is read of a file: the messages of onnx.proto, as far as Import needs them. Field numbers are those of the file's schema.
@@ -24,6 +33,8 @@ type file struct {
 	inits   map[string]*array
 	inputs  []valueDecl
 	outputs []valueDecl
+
+	external map[string]string // ImportOptions.External
 }
 
 type node struct {
@@ -141,8 +152,8 @@ func packed(list []int64, v uint64, data []byte) ([]int64, error) {
 	return list, nil
 }
 
-func parseFile(b []byte) (*file, error) {
-	f := &file{inits: map[string]*array{}}
+func parseFile(b []byte, external map[string]string) (*file, error) {
+	f := &file{inits: map[string]*array{}, external: external}
 	var graph []byte
 	err := eachField(b, func(num protowire.Number, _ uint64, data []byte) error {
 		switch num {
@@ -181,7 +192,7 @@ func parseFile(b []byte) (*file, error) {
 func (f *file) graphField(num protowire.Number, _ uint64, data []byte) error {
 	switch num {
 	case 1:
-		n, err := parseNode(data)
+		n, err := f.parseNode(data)
 		if err != nil {
 			return err
 		}
@@ -189,7 +200,7 @@ func (f *file) graphField(num protowire.Number, _ uint64, data []byte) error {
 			return fmt.Errorf("the file has more than %d operators", maxNodes)
 		}
 	case 5:
-		name, t, err := parseTensor(data)
+		name, t, err := f.parseTensor(data)
 		if err != nil {
 			return err
 		}
@@ -210,7 +221,7 @@ func (f *file) graphField(num protowire.Number, _ uint64, data []byte) error {
 	return nil
 }
 
-func parseNode(b []byte) (*node, error) {
+func (f *file) parseNode(b []byte) (*node, error) {
 	n := &node{attrs: map[string]*attribute{}}
 	return n, eachField(b, func(num protowire.Number, _ uint64, data []byte) error {
 		switch num {
@@ -223,7 +234,7 @@ func parseNode(b []byte) (*node, error) {
 		case 4:
 			n.op = string(data)
 		case 5:
-			name, a, err := parseAttr(data)
+			name, a, err := f.parseAttr(data)
 			if err != nil {
 				return err
 			}
@@ -235,7 +246,7 @@ func parseNode(b []byte) (*node, error) {
 	})
 }
 
-func parseAttr(b []byte) (name string, a *attribute, err error) {
+func (f *file) parseAttr(b []byte) (name string, a *attribute, err error) {
 	a = &attribute{}
 	return name, a, eachField(b, func(num protowire.Number, v uint64, data []byte) (err error) {
 		switch num {
@@ -248,7 +259,7 @@ func parseAttr(b []byte) (name string, a *attribute, err error) {
 		case 4:
 			a.s = string(data)
 		case 5:
-			_, a.t, err = parseTensor(data)
+			_, a.t, err = f.parseTensor(data)
 		case 8:
 			a.ints, err = packed(a.ints, v, data)
 		}
@@ -306,13 +317,13 @@ func parseDecl(b []byte) (d valueDecl, err error) {
 }
 
 // parseTensor reads a TensorProto. Floats of all widths become float32, whole numbers and truth values int64.
-func parseTensor(b []byte) (name string, a *array, err error) {
+func (f *file) parseTensor(b []byte) (name string, a *array, err error) {
 	var dims, whole []int64
 	var typ int64
 	var raw []byte
 	var floats []float32
 	a = &array{}
-	external := false
+	external, at := false, map[string]string{}
 	err = eachField(b, func(num protowire.Number, v uint64, data []byte) (err error) {
 		switch num {
 		case 1:
@@ -336,6 +347,18 @@ func parseTensor(b []byte) (name string, a *array, err error) {
 			for ; len(data) >= 8; data = data[8:] {
 				floats = append(floats, float32(math.Float64frombits(binary.LittleEndian.Uint64(data))))
 			}
+		case 13:
+			key, value := "", ""
+			err = eachField(data, func(num protowire.Number, _ uint64, data []byte) error {
+				switch num {
+				case 1:
+					key = string(data)
+				case 2:
+					value = string(data)
+				}
+				return nil
+			})
+			at[key] = value
 		case 14:
 			external = v == 1
 		}
@@ -343,9 +366,6 @@ func parseTensor(b []byte) (name string, a *array, err error) {
 	})
 	if err != nil {
 		return "", nil, err
-	}
-	if external {
-		return "", nil, fmt.Errorf("the tensor %q is in another file; write the model as one file", name)
 	}
 	n := 1
 	for _, d := range dims {
@@ -356,6 +376,11 @@ func parseTensor(b []byte) (name string, a *array, err error) {
 		n *= int(d)
 	}
 	width := map[int64]int{typeFloat: 4, typeDouble: 8, typeFloat16: 2, typeBFloat16: 2, typeInt64: 8, typeInt32: 4, typeInt8: 1, typeUint8: 1, typeBool: 1}[typ]
+	if external && width > 0 {
+		if raw, err = f.externalData(at, n*width); err != nil {
+			return "", nil, fmt.Errorf("the tensor %q: %w", name, err)
+		}
+	}
 	switch {
 	case width == 0:
 		return "", nil, fmt.Errorf("the tensor %q is of type %d of ONNX, which is not read", name, typ)
@@ -365,4 +390,67 @@ func parseTensor(b []byte) (name string, a *array, err error) {
 	a.elem = typ
 	a.take(n, raw, floats, whole)
 	return name, a, nil
+}
+
+// externalData reads the data of a tensor that is kept in another file (ExternalDataInfo of onnx.proto): location, a path relative to the
+// model's and in its directory, offset, 0 by default, and length.
+func (f *file) externalData(at map[string]string, size int) ([]byte, error) {
+	location := at["location"]
+	if !filepath.IsLocal(location) || strings.Contains(location, "\\") {
+		return nil, fmt.Errorf("its data is in %q; a file of data must be in the directory of the model, or below it", location)
+	}
+	name, ok := f.external[path.Clean(location)]
+	if !ok {
+		have := "none is given"
+		if len(f.external) > 0 {
+			have = "given are " + schema.Words(slices.Sorted(maps.Keys(f.external)))
+		}
+		return nil, &MissingData{Location: location, have: have}
+	}
+	number := func(key string, dflt int64) (int64, error) {
+		if at[key] == "" {
+			return dflt, nil
+		}
+		v, err := strconv.ParseInt(at[key], 10, 64)
+		if err != nil || v < 0 {
+			return 0, fmt.Errorf("its %s in %s is %q", key, location, at[key])
+		}
+		return v, nil
+	}
+	offset, err := number("offset", 0)
+	if err != nil {
+		return nil, err
+	}
+	length, err := number("length", int64(size))
+	if err != nil {
+		return nil, err
+	}
+	if length != int64(size) {
+		return nil, fmt.Errorf("it has %d bytes in %s, and needs %d", length, location, size)
+	}
+	file, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if offset > info.Size()-length {
+		return nil, fmt.Errorf("its data is at bytes %d to %d of %s, which has %d", offset, offset+length, location, info.Size())
+	}
+	raw := make([]byte, size)
+	_, err = file.ReadAt(raw, offset)
+	return raw, err
+}
+
+// MissingData is the error of a tensor whose data is in a file that was not given.
+type MissingData struct {
+	Location string // as the model names it
+	have     string
+}
+
+func (e *MissingData) Error() string {
+	return fmt.Sprintf("its data is in %q, a file beside the model that was not given: %s", e.Location, e.have)
 }

@@ -3,8 +3,13 @@ package onnx
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
 
 	"github.com/hashicorp/hcl/v2"
 
@@ -18,7 +23,7 @@ import (
 // Kind is model.onnx.
 var Kind = &executor.Kind{
 	Kind: planner.Kind{
-		Family: "model", Type: "onnx", Version: 1, Schema: Schema, Determinism: planner.Bitwise, External: true,
+		Family: "model", Type: "onnx", Version: 2, Schema: Schema, Determinism: planner.Bitwise, External: true,
 		Outputs: []planner.Output{
 			{Name: "graph", Type: "graph", MediaType: graph.MediaType},
 			{Name: "model", Type: "model", MediaType: bundle.MediaType, Directory: true},
@@ -30,7 +35,26 @@ var Kind = &executor.Kind{
 
 func lowerBlock(l *planner.Lowering) hcl.Diagnostics {
 	file, _ := l.Attr("file").(string)
-	a := l.Emit("", planner.Action{Params: l.Params("file"), Inputs: []planner.Input{l.File("file", file, "file")}, Outputs: []planner.OutputDecl{
+	inputs, params := []planner.Input{l.File("file", file, "file")}, l.Params("file", "external_data")
+	data, _ := l.Attr("external_data").([]any)
+	var names []any // as the file names them
+	for i, v := range data {
+		at := "external_data." + strconv.Itoa(i)
+		name, err := filepath.Rel(path.Dir(path.Clean(file)), path.Clean(v.(string)))
+		if err != nil || !filepath.IsLocal(name) || slices.Contains(names, any(name)) {
+			l.Errorf(at, "bad-model", "Data of a model elsewhere", "%s is not in the directory of %s, or below it, or named twice. An ONNX file names the files of its data by where they are from its own directory.", v, file)
+			continue
+		}
+		names = append(names, filepath.ToSlash(name))
+		inputs = append(inputs, l.File("data"+strconv.Itoa(i), v.(string), at))
+	}
+	if l.Diagnostics().HasErrors() {
+		return l.Diagnostics()
+	}
+	if names != nil {
+		params["external_data"] = names
+	}
+	a := l.Emit("", planner.Action{Params: params, Inputs: inputs, Outputs: []planner.OutputDecl{
 		{Name: "graph", MediaType: graph.MediaType}, {Name: "model", MediaType: bundle.MediaType, Directory: true}}})
 	l.Bind("graph", a, "graph")
 	l.Bind("model", a, "model")
@@ -45,8 +69,11 @@ func lowerBlock(l *planner.Lowering) hcl.Diagnostics {
 const mostLooked = 512 << 20
 
 // look makes the graph while planning, so that what does not fit the model is told before anything runs; nil where the file cannot be
-// looked at.
+// looked at, or has its data elsewhere.
 func look(l *planner.Lowering, a *planner.Action) *graph.Graph {
+	if len(a.Inputs) > 1 {
+		return nil
+	}
 	b, err := l.Derive(a.Inputs[0], a.Params, func(path string) ([]byte, error) {
 		if info, err := os.Stat(path); err != nil || info.Size() > mostLooked {
 			return nil, nil
@@ -63,7 +90,7 @@ func look(l *planner.Lowering, a *planner.Action) *graph.Graph {
 		return m.Graph.Encode()
 	})
 	if err != nil {
-		f := failure(err)
+		f := failure(err, l.Attr("file").(string))
 		l.Errorf(f.Attr, f.Code, f.Summary, "%s", f.Detail)
 		return nil
 	}
@@ -74,13 +101,19 @@ func look(l *planner.Lowering, a *planner.Action) *graph.Graph {
 	return g
 }
 
-func failure(err error) *executor.Failure {
+func failure(err error, file string) *executor.Failure {
+	var missing *onnx.MissingData
+	if errors.As(err, &missing) {
+		return &executor.Failure{Code: "bad-model", Summary: "Model without its data", Attr: "file",
+			Detail: fmt.Sprintf("%s. Name it, for example external_data = [%q].", err, path.Join(path.Dir(file), missing.Location))}
+	}
 	return &executor.Failure{Code: "bad-model", Summary: "Model cannot be read", Attr: "file", Detail: err.Error() + "."}
 }
 
 func run(_ context.Context, job *executor.Job) error {
 	var p struct {
-		Length int `json:"length"`
+		Length       int      `json:"length"`
+		ExternalData []string `json:"external_data"`
 	}
 	if err := job.Bind(&p); err != nil {
 		return err
@@ -89,9 +122,13 @@ func run(_ context.Context, job *executor.Job) error {
 	if err != nil {
 		return err
 	}
-	m, err := onnx.Import(b, onnx.ImportOptions{Length: p.Length})
+	external := map[string]string{}
+	for i, name := range p.ExternalData {
+		external[name] = job.Inputs["data"+strconv.Itoa(i)].Path
+	}
+	m, err := onnx.Import(b, onnx.ImportOptions{Length: p.Length, External: external, Note: func(text string) { fmt.Fprintf(job.Log, "note: %s\n", text) }})
 	if err != nil {
-		return failure(err)
+		return failure(err, job.Inputs["file"].Display)
 	}
 	for _, in := range m.Graph.Inputs {
 		fmt.Fprintf(job.Log, "input %q: %s, %s\n", in.Name, in.DType, graph.ShapeText(in.Shape))
