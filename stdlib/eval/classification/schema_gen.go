@@ -5,7 +5,7 @@ package classification
 import "mbuild.dev/mbuild/lang/schema"
 
 // Schema is the table of eval.classification.
-var Schema = &schema.Kind{Family: "eval", Type: "classification", Version: 3, Doc: "Measures a classifier: accuracy, macro F1, log loss and calibration, each class, and every prediction. Of two classes, also\nprecision, recall, F1 and the area under the ROC curve. The model has an output for each class, or one for two: the logit of the second class.\nGates may also be on precision_CLASS, recall_CLASS, f1_CLASS and share_CLASS, the share of the rows that are predicted as a class. Of data without\na label there are the shares alone: set classes.", Struct: &schema.Type{Op: schema.Struct, Fields: []schema.Field{
+var Schema = &schema.Kind{Family: "eval", Type: "classification", Version: 4, Doc: "Measures a classifier: accuracy, macro F1, log loss and calibration, each class, and every prediction. Of two classes, also\nprecision, recall, F1 and the area under the ROC curve. The model has an output for each class, or one for two: the logit of the second class.\nGates may also be on precision_CLASS, recall_CLASS, f1_CLASS and share_CLASS, the share of the rows that are predicted as a class. Of data without\na label there are the shares alone: set classes.", Struct: &schema.Type{Op: schema.Struct, Fields: []schema.Field{
 	{Name: "from", Required: true, Type: &schema.Type{Op: schema.Ref, RefTypes: []string{"model"}}},
 	{Name: "data", Required: true, Type: &schema.Type{Op: schema.Ref, RefTypes: []string{"data"}}},
 	{Name: "split", Default: "test", Type: &schema.Type{Op: schema.String, Doc: "Part of the data to measure on.", Enum: []any{"train", "valid", "test"}}},

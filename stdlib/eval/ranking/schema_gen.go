@@ -5,7 +5,7 @@ package ranking
 import "mbuild.dev/mbuild/lang/schema"
 
 // Schema is the table of eval.ranking.
-var Schema = &schema.Kind{Family: "eval", Type: "ranking", Version: 1, Doc: "Measures where a model puts what is relevant: mean reciprocal rank (mrr), and recall_at_K and ndcg_at_K for each K. With query, the model gives each row a score: rows of one query are its candidates, and the label says how relevant each is. Without, the model gives each row a vector: every row is a query, all others are its candidates, nearest first by the cosine, and those of the same class are relevant. Queries without a relevant candidate are left aside and counted.", Struct: &schema.Type{Op: schema.Struct, Fields: []schema.Field{
+var Schema = &schema.Kind{Family: "eval", Type: "ranking", Version: 2, Doc: "Measures where a model puts what is relevant: mean reciprocal rank (mrr), and recall_at_K and ndcg_at_K for each K. With query, the model gives each row a score: rows of one query are its candidates, and the label says how relevant each is. Without, the model gives each row a vector: every row is a query, all others are its candidates, nearest first by the cosine, and those of the same class are relevant. Queries without a relevant candidate are left aside and counted.", Struct: &schema.Type{Op: schema.Struct, Fields: []schema.Field{
 	{Name: "from", Required: true, Type: &schema.Type{Op: schema.Ref, RefTypes: []string{"model"}}},
 	{Name: "data", Required: true, Type: &schema.Type{Op: schema.Ref, RefTypes: []string{"data"}}},
 	{Name: "split", Default: "test", Type: &schema.Type{Op: schema.String, Doc: "Part of the data to measure on.", Enum: []any{"train", "valid", "test"}}},

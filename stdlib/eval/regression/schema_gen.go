@@ -5,7 +5,7 @@ package regression
 import "mbuild.dev/mbuild/lang/schema"
 
 // Schema is the table of eval.regression.
-var Schema = &schema.Kind{Family: "eval", Type: "regression", Version: 2, Doc: "Measures a model of one number: R2, root and mean squared error, mean and largest absolute error, and every prediction.", Struct: &schema.Type{Op: schema.Struct, Fields: []schema.Field{
+var Schema = &schema.Kind{Family: "eval", Type: "regression", Version: 3, Doc: "Measures a model of one number: R2, root and mean squared error, mean and largest absolute error, and every prediction.", Struct: &schema.Type{Op: schema.Struct, Fields: []schema.Field{
 	{Name: "from", Required: true, Type: &schema.Type{Op: schema.Ref, RefTypes: []string{"model"}}},
 	{Name: "data", Required: true, Type: &schema.Type{Op: schema.Ref, RefTypes: []string{"data"}}},
 	{Name: "split", Default: "test", Type: &schema.Type{Op: schema.String, Doc: "Part of the data to measure on.", Enum: []any{"train", "valid", "test"}}},
