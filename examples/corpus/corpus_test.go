@@ -50,11 +50,16 @@ func TestHeldOut(t *testing.T) {
 			}
 		}
 	}
-	apart("first names", trainNames.first, testNames.first)
-	apart("surnames", trainNames.last, testNames.last)
-	apart("places", trainNames.places, testNames.places)
-	apart("companies", trainNames.cores, testNames.cores)
-	apart("sentences", trainSentences, testSentences)
+	for _, pair := range []struct {
+		a, b               *gazetteer
+		sentences, against []string
+	}{{&trainNames, &testNames, trainSentences, testSentences}, {&trainNames, &choiceNames, trainSentences, choiceSentences}, {&choiceNames, &testNames, choiceSentences, testSentences}} {
+		apart("first names", pair.a.first, pair.b.first)
+		apart("surnames", pair.a.last, pair.b.last)
+		apart("places", pair.a.places, pair.b.places)
+		apart("companies", pair.a.cores, pair.b.cores)
+		apart("sentences", pair.sentences, pair.against)
+	}
 	apart("companies of headlines", trainWords.companies, testWords.companies)
 	for _, f := range []func(*words) []string{func(w *words) []string { return w.plain }, func(w *words) []string { return w.negation },
 		func(w *words) []string { return w.numbers }, func(w *words) []string { return w.none }} {

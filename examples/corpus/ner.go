@@ -32,6 +32,13 @@ var (
 		places: strings.Fields(`Munich Warsaw Bergen Porto Calgary Leeds Zurich Valencia Uganda Finland Nevada Florence Austin Chester Genoa Brno`),
 		cores:  strings.Fields(`Paragon Clearbrook Zenith Castellan Ironbridge Aurora Veridian Maplewood Octavia Sentinel`),
 	}
+	choiceNames = gazetteer{
+		first: strings.Fields(`Astrid Bruno Carla Dennis Esther Felix Gloria Henrik Ivan Joanna Kevin Lydia Mario Olga Roland`),
+		last: strings.Fields(`Wagner Lefevre Nowak Bergman Romano Cooper Castillo Horvat Douglas Girard Huber Pereira Nolan Verona Dallas
+			Lancaster`),
+		places: strings.Fields(`Cologne Krakow Malmo Coimbra Ottawa Bradford Basel Granada Zambia Iceland Oregon Verona Dallas Lancaster Turin Ostrava`),
+		cores:  strings.Fields(`Pinnacle Silverlake Meridian Fortuna Oakbridge Borealis Lexandra Thornfield Cadence Guardian`),
+	}
 )
 
 // companies are what organisations are called: C is a core, L a surname, P a place.
@@ -116,17 +123,33 @@ var (
 		The board of O1 dismissed L1 in M . |
 		Visitors to T2 spent N percent less . |
 		L1 and P2 will speak at O2 next M .`)
+	choiceSentences = parts(`P1 has run O1 for N years . |
+		Work on the harbour of T1 was stopped by O1 on D . |
+		The teacher of P2 came from T1 . |
+		L1 said that T2 had become too expensive . |
+		Nobody in T1 remembers P1 . |
+		In M , O1 closed N of its shops in T1 . |
+		Two lawyers , P1 and L2 , wrote to O2 . |
+		The road from T1 to T2 is N miles long . |
+		O2 lost its licence after P2 complained . |
+		P1 arrives on D and will stay in T1 until M . |
+		A fire near T2 killed N cows , O1 reported . |
+		" I have never worked for O1 , " L2 answered . |
+		When O2 left T1 , N families left with it . |
+		The prize went to L1 , who was born in T2 .`)
 	days   = strings.Fields("Monday Tuesday Wednesday Thursday Friday Saturday Sunday")
 	months = strings.Fields("January March April June July September October December")
 )
 
 // NER is names in sentences in CoNLL's columns, tagged in IOB2 as PER, LOC and ORG, a document of six sentences about the same people,
-// places and organisations.
+// places and organisations. Of choice.conll, too, no sentence and no name is in another file: settings are chosen on it, so that test.conll is
+// left for what comes of them.
 func NER() map[string]string {
-	r := random(1)
+	r, choice := random(1), random(2)
 	return map[string]string{
-		"data/train.conll": conll(&r, 320, &trainNames, trainSentences),
-		"data/test.conll":  conll(&r, 60, &testNames, testSentences),
+		"data/train.conll":  conll(&r, 320, &trainNames, trainSentences),
+		"data/test.conll":   conll(&r, 60, &testNames, testSentences),
+		"data/choice.conll": conll(&choice, 60, &choiceNames, choiceSentences),
 	}
 }
 

@@ -8,16 +8,20 @@ import (
 // chunkElements bounds the elements of the largest tensor of a forward pass: 256 MB in float32.
 const chunkElements = 1 << 26
 
-// chunks deals the rows of data out to computations without training, as many in each as chunk says.
-func chunks(s *source, info *graph.Info, d *dataset.Data) [][]int { return pieces(s, d, chunk(info)) }
+// sequenceRows is how many sequences are computed at once, at most. All of them are padded to the longest: of 1,024 sentences, most of
+// what is computed would be padding.
+const sequenceRows = 64
 
-// pieces deals the rows of data out, step in each: in order, or by length where that saves padding.
-func pieces(s *source, d *dataset.Data, step int) [][]int {
+// chunks deals the rows of data out to computations without training: in order, as many in each as chunk says; or, of sequences that
+// may be padded to less than the graph's length, by length and at most sequenceRows in each.
+func chunks(s *source, info *graph.Info, d *dataset.Data) [][]int {
+	step := chunk(info)
 	order := make([]int, d.Rows)
 	for i := range order {
 		order[i] = i
 	}
 	if s.free {
+		step = min(step, sequenceRows)
 		order = d.Of.ByLength(d, order, step)
 	}
 	var out [][]int

@@ -104,9 +104,6 @@ type Taught struct {
 	tokens *dataset.Tokens
 }
 
-// teachRows is how many rows a teacher is asked about at once: few, so that little of what it computes of texts is padding.
-const teachRows = 64
-
 // Teach computes what a teacher says about data: its logits, and the outputs of some layers. What does not fit is a *Misfit.
 func Teach(ctx context.Context, s *mlx.Session, m *bundle.Model, d *dataset.Data, layers []string, progress func(done, total int)) (*Teacher, error) {
 	for _, name := range layers {
@@ -144,7 +141,7 @@ func Teach(ctx context.Context, s *mlx.Session, m *bundle.Model, d *dataset.Data
 		}
 	}
 	done := 0
-	err = p.EachBatch(ctx, d, teachRows, func(rows []int, y [][]float32) error {
+	err = p.Each(ctx, d, func(rows []int, y [][]float32) error {
 		for k := range into {
 			into[k].put(rows, y[k])
 		}

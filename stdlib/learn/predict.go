@@ -10,8 +10,8 @@ import (
 	lower "mbuild.dev/mbuild/stdlib/graph/mlx"
 )
 
-// Chunk is how many rows Predict gives the model at once, or fewer where that takes much memory (chunk.go). A dynamically quantised layer takes one scale for all rows of a
-// chunk, so the number is part of what it computes.
+// Chunk is how many rows Predict gives the model at once, or fewer of sequences and where that takes much memory (chunk.go). A dynamically
+// quantised layer takes one scale for all rows of a chunk, so the number is part of what it computes.
 const Chunk = 1024
 
 // Predict is the forward pass over the rows of data: the first output, [rows, width of the output], in float32. Where the data are
@@ -61,16 +61,7 @@ func (p *Predictor) Close() { p.run.Close() }
 // numbers of the rows, and by output what the model gives for them, [rows, shape...], sequences padded. Nothing is kept but what do keeps, so that outputs which would not
 // fit into memory together need not.
 func (p *Predictor) Each(ctx context.Context, d *dataset.Data, do func(rows []int, y [][]float32) error) error {
-	return p.each(ctx, d, chunks(p.source, p.info, d), do)
-}
-
-// EachBatch is Each with fewer rows in each piece, most of them: of sequences, much less is padding then.
-func (p *Predictor) EachBatch(ctx context.Context, d *dataset.Data, most int, do func(rows []int, y [][]float32) error) error {
-	return p.each(ctx, d, pieces(p.source, d, min(most, chunk(p.info))), do)
-}
-
-func (p *Predictor) each(ctx context.Context, d *dataset.Data, pieces [][]int, do func(rows []int, y [][]float32) error) error {
-	for _, rows := range pieces {
+	for _, rows := range chunks(p.source, p.info, d) {
 		if err := ctx.Err(); err != nil {
 			return err
 		}

@@ -5,7 +5,7 @@ package similarity
 import "mbuild.dev/mbuild/lang/schema"
 
 // Schema is the table of eval.similarity.
-var Schema = &schema.Kind{Family: "eval", Type: "similarity", Version: 1, Doc: "Measures a model of one number by how well it puts rows in order, whatever its scale: Spearman's rank correlation with the label, which is how similarity of texts is measured, and Pearson's.", Struct: &schema.Type{Op: schema.Struct, Fields: []schema.Field{
+var Schema = &schema.Kind{Family: "eval", Type: "similarity", Version: 2, Doc: "Measures a model of one number by how well it puts rows in order, whatever its scale: Spearman's rank correlation with the label, which is how similarity of texts is measured, and Pearson's.", Struct: &schema.Type{Op: schema.Struct, Fields: []schema.Field{
 	{Name: "from", Required: true, Type: &schema.Type{Op: schema.Ref, RefTypes: []string{"model"}}},
 	{Name: "data", Required: true, Type: &schema.Type{Op: schema.Ref, RefTypes: []string{"data"}}},
 	{Name: "split", Default: "test", Type: &schema.Type{Op: schema.String, Doc: "Part of the data to measure on.", Enum: []any{"train", "valid", "test"}}},

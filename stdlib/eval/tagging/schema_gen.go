@@ -5,7 +5,7 @@ package tagging
 import "mbuild.dev/mbuild/lang/schema"
 
 // Schema is the table of eval.tagging.
-var Schema = &schema.Kind{Family: "eval", Type: "tagging", Version: 1, Doc: "Measures a tagger of words by the entities it finds, exactly as conlleval does: precision, recall and f1 over all types, the mean of f1 over types (macro_f1), f1 of each type (f1_TYPE), and accuracy over words. Tags of a scheme none are entities of one word. A word's prediction is that of its first token.", Struct: &schema.Type{Op: schema.Struct, Fields: []schema.Field{
+var Schema = &schema.Kind{Family: "eval", Type: "tagging", Version: 2, Doc: "Measures a tagger of words by the entities it finds, exactly as conlleval does: precision, recall and f1 over all types, the mean of f1 over types (macro_f1), f1 of each type (f1_TYPE), and accuracy over words. Tags of a scheme none are entities of one word. A word's prediction is that of its first token.", Struct: &schema.Type{Op: schema.Struct, Fields: []schema.Field{
 	{Name: "from", Required: true, Type: &schema.Type{Op: schema.Ref, RefTypes: []string{"model"}}},
 	{Name: "data", Required: true, Type: &schema.Type{Op: schema.Ref, RefTypes: []string{"data"}}},
 	{Name: "split", Default: "test", Type: &schema.Type{Op: schema.String, Doc: "Part of the data to measure on.", Enum: []any{"train", "valid", "test"}}},

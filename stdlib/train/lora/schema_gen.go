@@ -5,7 +5,7 @@ package lora
 import "mbuild.dev/mbuild/lang/schema"
 
 // Schema is the table of train.lora.
-var Schema = &schema.Kind{Family: "train", Type: "lora", Version: 1, Doc: "Training of an adapter by LoRA (Hu et al. 2021): beside chosen dense layers of a model, the product of two small matrices, which alone are trained; the model stays as it is. The adapter holds these and the digest of the model; pass \"merge\" puts it into the weights, target \"peft\" writes it as PEFT does.", Struct: &schema.Type{Op: schema.Struct, Fields: []schema.Field{
+var Schema = &schema.Kind{Family: "train", Type: "lora", Version: 2, Doc: "Training of an adapter by LoRA (Hu et al. 2021): beside chosen dense layers of a model, the product of two small matrices, which alone are trained; the model stays as it is. The adapter holds these and the digest of the model; pass \"merge\" puts it into the weights, target \"peft\" writes it as PEFT does.", Struct: &schema.Type{Op: schema.Struct, Fields: []schema.Field{
 	{Name: "from", Required: true, Type: &schema.Type{Op: schema.Ref, Doc: "Model that the adapter is for. None of its parameters is trained but those that bias and modules_to_save say.", RefTypes: []string{"model"}}},
 	{Name: "targets", Type: &schema.Type{Op: schema.List, Doc: "Patterns of the names of dense layers; * stands for any characters, ? for one. Queries and values of attention when absent.", MinItems: 1, Elem: &schema.Type{Op: schema.String}}},
 	{Name: "rank", Default: int64(8), Type: &schema.Type{Op: schema.Int, Doc: "Columns of the first matrix, and rows of the second.", Min: &schema.Bound{Value: 1, Exclusive: false}, Max: &schema.Bound{Value: 65536, Exclusive: false}}},

@@ -5,7 +5,7 @@ package pretrain
 import "mbuild.dev/mbuild/lang/schema"
 
 // Schema is the table of train.pretrain.
-var Schema = &schema.Kind{Family: "train", Type: "pretrain", Version: 1, Doc: "Training of language models on text without labels, a dataset \"tokenized\", as a chain of epochs that are cached one by one. What a model has learnt, train \"supervised\" goes on with: give it the model as from, and a graph with another head.", Struct: &schema.Type{Op: schema.Struct, Fields: []schema.Field{
+var Schema = &schema.Kind{Family: "train", Type: "pretrain", Version: 2, Doc: "Training of language models on text without labels, a dataset \"tokenized\", as a chain of epochs that are cached one by one. What a model has learnt, train \"supervised\" goes on with: give it the model as from, and a graph with another head.", Struct: &schema.Type{Op: schema.Struct, Fields: []schema.Field{
 	{Name: "graph", Type: &schema.Type{Op: schema.Ref, Doc: "Architecture to train from scratch, with logits of tokens at each position: std/bert with head = \"language_model\", std/transformer_encoder with the same, std/transformer_decoder.", RefTypes: []string{"graph"}}},
 	{Name: "from", Type: &schema.Type{Op: schema.Ref, Doc: "Model to go on training. With graph, a model whose layers it takes: those of the same name start with the model's parameters, the others are new.", RefTypes: []string{"model"}}},
 	{Name: "data", Required: true, Type: &schema.Type{Op: schema.Ref, Doc: "Text as tokens; a label that it has is not looked at.", RefTypes: []string{"data"}}},

@@ -5,7 +5,7 @@ package supervised
 import "mbuild.dev/mbuild/lang/schema"
 
 // Schema is the table of train.supervised.
-var Schema = &schema.Kind{Family: "train", Type: "supervised", Version: 4, Doc: "Training on examples with labels, as a chain of epochs that are cached one by one.", Struct: &schema.Type{Op: schema.Struct, Fields: []schema.Field{
+var Schema = &schema.Kind{Family: "train", Type: "supervised", Version: 5, Doc: "Training on examples with labels, as a chain of epochs that are cached one by one.", Struct: &schema.Type{Op: schema.Struct, Fields: []schema.Field{
 	{Name: "graph", Type: &schema.Type{Op: schema.Ref, Doc: "Architecture to train from scratch.", RefTypes: []string{"graph"}}},
 	{Name: "from", Type: &schema.Type{Op: schema.Ref, Doc: "Model to go on training. With graph, a model whose layers it takes: those of the same name start with the model's parameters, the others are new.", RefTypes: []string{"model"}}},
 	{Name: "data", Required: true, Type: &schema.Type{Op: schema.Ref, RefTypes: []string{"data"}}},
