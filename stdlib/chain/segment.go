@@ -193,20 +193,8 @@ func attach(job *executor.Job) (*warm, error) {
 	if w.trainer, err = learn.NewTrainer(session, w.graph, w.info, w.config, w.data.train, state, programs); err != nil {
 		return nil, misfit(err)
 	}
-	if n, classes := w.outputs(), len(w.data.classes); n > classes && classes > 0 && !job.Has("state") {
-		fmt.Fprintf(job.Log, "warning: the model gives %d outputs, and the data has %d classes: no row is of the others, and the model learns never to say them\n", n, classes)
-	}
 	job.Memory.Put(warmSlot, w)
 	return w, nil
-}
-
-// outputs is how many classes the model tells apart; 0 where the loss is not about the classes of the data.
-func (w *warm) outputs() int {
-	shape := w.info.Shapes[w.graph.Outputs[0]]
-	if !learn.Losses[w.config.Loss].Classes || w.config.Objective != "" || len(shape) == 0 {
-		return 0
-	}
-	return shape[len(shape)-1]
 }
 
 // needs estimates the memory of a training step, in float32: parameters, their gradients and two moments of each, and what every
