@@ -6,7 +6,7 @@ import (
 	"mbuild.dev/mbuild/cache/vfs"
 )
 
-// notesFile holds what plans have made of source files, as JSON: a list of notes, those that were used last at the end.
+// notesFile holds what plans have made of source files, as JSON: a list of notes, the newest at the end.
 const notesFile = "notes"
 
 // maxNotes is how many are kept.

@@ -8,9 +8,9 @@ import (
 	"runtime"
 	"strings"
 	"testing"
-	"time"
 
 	"mbuild.dev/mbuild/executor"
+	"mbuild.dev/mbuild/stdlib/dataset/shard/shardtest"
 )
 
 // TestStreams reads a file that is much larger than the memory it may take: of each row it keeps the label and row numbers only,
@@ -43,27 +43,12 @@ func TestStreams(t *testing.T) {
 		Inputs:  map[string]executor.JobInput{"file0": {Path: path, Display: "big.csv"}},
 		Outputs: map[string]string{"data": dir}, Scratch: dir, Metrics: map[string]float64{},
 	}
-	stop, peak := make(chan struct{}), make(chan uint64)
-	go func() {
-		top := uint64(0)
-		for {
-			var m runtime.MemStats
-			runtime.ReadMemStats(&m)
-			top = max(top, m.HeapAlloc)
-			select {
-			case <-stop:
-				peak <- top
-				return
-			case <-time.After(5 * time.Millisecond):
-			}
-		}
-	}()
 	runtime.GC()
-	if err := run(t.Context(), job); err != nil {
+	top := shardtest.HeapPeak(func() { err = run(t.Context(), job) })
+	if err != nil {
 		t.Fatal(err)
 	}
-	close(stop)
-	if top := <-peak; top > 48<<20 || info.Size() < 170<<20 {
+	if top > 48<<20 || info.Size() < 170<<20 {
 		t.Errorf("%d MB of heap for a file of %d MB", top>>20, info.Size()>>20)
 	} else {
 		t.Logf("%d MB of heap for a file of %d MB", top>>20, info.Size()>>20)

@@ -8,7 +8,6 @@ import (
 	"runtime"
 	"strings"
 	"testing"
-	"time"
 
 	"mbuild.dev/mbuild/stdlib/dataset/jsonl"
 	"mbuild.dev/mbuild/stdlib/dataset/shard/shardtest"
@@ -37,25 +36,9 @@ func TestStreams(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "a.mbuild.hcl"), []byte(spec), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	stop, peak := make(chan struct{}), make(chan uint64)
-	go func() {
-		top := uint64(0)
-		for {
-			var m runtime.MemStats
-			runtime.ReadMemStats(&m)
-			top = max(top, m.HeapAlloc)
-			select {
-			case <-stop:
-				peak <- top
-				return
-			case <-time.After(5 * time.Millisecond):
-			}
-		}
-	}()
 	runtime.GC()
-	r, err := shardtest.In(t, jsonl.Kind, dir)
-	close(stop)
-	top := <-peak
+	var r *shardtest.Result
+	top := shardtest.HeapPeak(func() { r, err = shardtest.In(t, jsonl.Kind, dir) })
 	if err != nil {
 		t.Fatal(err)
 	}

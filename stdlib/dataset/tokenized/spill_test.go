@@ -7,10 +7,10 @@ import (
 	"runtime/debug"
 	"strings"
 	"testing"
-	"time"
 
 	"mbuild.dev/mbuild/executor"
 	"mbuild.dev/mbuild/stdlib/artifact/dataset"
+	"mbuild.dev/mbuild/stdlib/dataset/shard/shardtest"
 )
 
 // TestStreams: a million tokens and a half, each with the number of its text, go by with a heap that is smaller than their ids alone.
@@ -38,24 +38,8 @@ func TestStreams(t *testing.T) {
 	runtime.GC()
 	var before runtime.MemStats
 	runtime.ReadMemStats(&before)
-	stop, peak := make(chan struct{}), make(chan uint64)
-	go func() {
-		top := uint64(0)
-		for {
-			var s runtime.MemStats
-			runtime.ReadMemStats(&s)
-			top = max(top, s.HeapAlloc)
-			select {
-			case <-stop:
-				peak <- top
-				return
-			case <-time.After(2 * time.Millisecond):
-			}
-		}
-	}()
-	err := run(context.Background(), job)
-	close(stop)
-	top := <-peak
+	var err error
+	top := shardtest.HeapPeak(func() { err = run(context.Background(), job) })
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,7 +10,9 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
+	"time"
 
 	"mbuild.dev/mbuild/executor"
 	"mbuild.dev/mbuild/lang"
@@ -188,4 +190,26 @@ func (r *Result) Read(t testing.TB, split string) *dataset.Data {
 		t.Fatal(err)
 	}
 	return d
+}
+
+// HeapPeak runs f and returns the most bytes that live and dead objects of the heap took meanwhile, looked at every 2 ms.
+func HeapPeak(f func()) uint64 {
+	stop, peak := make(chan struct{}), make(chan uint64)
+	go func() {
+		top := uint64(0)
+		for {
+			var m runtime.MemStats
+			runtime.ReadMemStats(&m)
+			top = max(top, m.HeapAlloc)
+			select {
+			case <-stop:
+				peak <- top
+				return
+			case <-time.After(2 * time.Millisecond):
+			}
+		}
+	}()
+	f()
+	close(stop)
+	return <-peak
 }
