@@ -104,7 +104,7 @@ func (c *Choice) Fingerprint() string {
 		doc["config"], doc["simd"] = goConfig, SIMD()
 	} else {
 		doc["go-xla"], doc["plugin"], doc["device"], doc["flags"] = moduleVersion("github.com/gomlx/go-xla"), c.Plugin.Digest, c.Kind, c.flags()
-		doc["lowering"] = int64(2)
+		doc["lowering"] = int64(3)
 		if c.Platform == PlatformCPU {
 			doc["threads"], doc["processor"] = int64(c.Threads), processor()
 		}

@@ -28,10 +28,24 @@ const goConfig = "ops_sequential,creation_order"
 // IsGo reports whether a backend is the pure Go one, for lowerings that compute the same numbers in other operations there.
 func IsGo(b compute.Backend) bool { return b.Name() == "Go Backend" }
 
+// IsXLACPU reports whether a backend is a plugin for CPUs, for lowerings that lay values out for it.
+func IsXLACPU(b compute.Backend) bool {
+	mu.Lock()
+	defer mu.Unlock()
+	for _, s := range sessions {
+		if s.Backend == b {
+			return s.platform == PlatformCPU
+		}
+	}
+	return false
+}
+
 // Session is an open backend. It may be used by several goroutines.
 type Session struct {
 	Name    string
 	Backend compute.Backend
+
+	platform string // of a plugin; "" for Go
 }
 
 var (
@@ -50,25 +64,26 @@ func Open(name string) (*Session, error) {
 	if err := Known(name); err != nil {
 		return nil, err
 	}
-	b, err := open(name)
+	b, platform, err := open(name)
 	if err != nil {
 		return nil, fmt.Errorf("opening backend %q: %w", name, err)
 	}
-	s := &Session{Name: name, Backend: b}
+	s := &Session{Name: name, Backend: b, platform: platform}
 	sessions[name] = s
 	return s, nil
 }
 
-func open(name string) (b compute.Backend, err error) {
+func open(name string) (b compute.Backend, platform string, err error) {
 	if name != Go {
 		c, err := inherited(name)
 		if err != nil {
-			return nil, err
+			return nil, "", err
 		}
-		return openPlugin(c)
+		b, err = openPlugin(c)
+		return b, c.Platform, err
 	}
 	err = Try(func() (err error) { b, err = gobackend.New(goConfig); return })
-	return b, err
+	return b, "", err
 }
 
 // Try calls f and turns a panic, which is how GoMLX reports errors in graphs, into an error. A mistake in our own code (a

@@ -495,7 +495,7 @@ func (p *Program) sums(out *Node, y target, weight *Node, change func(each, out 
 
 // forward lowers the graph for training.
 func (p *Program) forward(f *feed, state []*Node) (*lower.Lowering, []*Node) {
-	fwd := &lower.Lowering{Graph: p.graph, Params: lower.Values{}, Train: true, Masks: f.masks, Frozen: map[string]bool{}}
+	fwd := &lower.Lowering{Graph: p.graph, Params: lower.Values{}, Train: true, Masks: f.masks, Frozen: map[string]bool{}, Remat: p.config.Remat > 0}
 	for i, sl := range p.slots {
 		if sl.moment != "" {
 			continue

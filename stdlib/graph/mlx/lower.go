@@ -33,6 +33,7 @@ type Lowering struct {
 	Train  bool             // batch statistics and dropout, as in training
 	Masks  map[string]*Node // dropout masks by layer: 0 or 1/(1-rate), of the shape that Layer.Dropout says; Train only
 	Frozen map[string]bool  // batch_norm layers that use their running statistics in training, too, and leave them alone
+	Remat  bool             // values are computed again for gradients (checkpoints)
 	Stats  Values           // filled in by Forward when Train is set: the new running statistics of batch_norm layers
 
 	// Each, if any, is called with the output of each layer and may put another node in its place.
@@ -212,12 +213,7 @@ func (l *Lowering) dense(layer *graph.Layer, x *Node) *Node {
 		y := integerMatMul(q, l.weight(layer))
 		return l.finish(layer, Mul(y, row(scale, y)))
 	}
-	return l.finish(layer, matMul(x, l.weight(layer)))
-}
-
-// matMul is x [..., in] times w [in, out].
-func matMul(x, w *Node) *Node {
-	return onRows(x, func(x *Node) *Node { return MatMul(x, w) })
+	return l.finish(layer, l.matMul(x, l.weight(layer)))
 }
 
 // onRows gives x [..., in] to f as a matrix [rows, in]. Of a product with more axes XLA would compute the gradient of the weight from

@@ -122,15 +122,23 @@ func (l *Lowering) attention(layer *graph.Layer) *Node {
 	}
 	d := q.Shape().Dimensions
 	q = MulScalar(q, 1/math.Sqrt(float64(d[3])))
-	scores := DotGeneral(q, []int{3}, []int{0, 2}, k, []int{3}, []int{0, 2}) // [batch, heads, length, from]
-	if b := l.bias(layer, d[1], k.Shape().Dimensions[1]); b != nil {
-		scores = Add(scores, b)
+	weigh := func(scores *Node) *Node {
+		if b := l.bias(layer, d[1], k.Shape().Dimensions[1]); b != nil {
+			scores = Add(scores, b)
+		}
+		weights := Softmax(scores, -1)
+		if mask := l.Masks[layer.Name]; l.Train && mask != nil {
+			weights = Mul(weights, mask)
+		}
+		return weights
 	}
-	weights := Softmax(scores, -1)
-	if mask := l.Masks[layer.Name]; l.Train && mask != nil {
-		weights = Mul(weights, mask)
+	var y *Node // [batch, heads, length, e]
+	if l.byHand(q) {
+		y = attentionByHand(q, k, v, weigh)
+	} else {
+		weights := weigh(DotGeneral(q, []int{3}, []int{0, 2}, k, []int{3}, []int{0, 2}))
+		y = DotGeneral(weights, []int{3}, []int{0, 1}, v, []int{1}, []int{0, 2})
 	}
-	y := DotGeneral(weights, []int{3}, []int{0, 1}, v, []int{1}, []int{0, 2}) // [batch, heads, length, e]
 	return Reshape(TransposeAllDims(y, 0, 2, 1, 3), d[0], d[1], -1)
 }
 
@@ -161,7 +169,7 @@ func (l *Lowering) recurrent(layer *graph.Layer, x *Node) *Node {
 		if layer.Op == "gru" {
 			c.b = row(l.param(layer, "recurrent_bias"+suffix), c.u)
 		}
-		in := matMul(x, l.param(layer, "weight"+suffix))
+		in := l.matMul(x, l.param(layer, "weight"+suffix))
 		in = Add(in, row(l.param(layer, "bias"+suffix), in))
 		steps, outs := positionsOf(in), make([]*Node, length)
 		for i := range length {
