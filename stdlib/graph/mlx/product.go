@@ -40,8 +40,9 @@ func tap(x *Node, into **Node) *Node {
 // matMul is x [..., in] times w [in, out].
 func (l *Lowering) matMul(x, w *Node) *Node {
 	return onRows(x, func(x *Node) *Node {
-		if d := w.Shape().Dimensions; d[0] <= d[1] || !w.DType().IsFloat() || !l.byHand(x) {
-			return MatMul(x, w)
+		rows, in, out := x.Shape().Dimensions[0], w.Shape().Dimensions[0], w.Shape().Dimensions[1]
+		if rows*(in-out) <= in*out || !w.DType().IsFloat() || !l.byHand(x) {
+			return MatMul(x, w) // the gradient itself would have to be transposed, which is no less work
 		}
 		var dy *Node
 		w = IdentityWithCustomGradient(w, func(_, _ *Node) *Node {
