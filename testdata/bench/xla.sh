@@ -17,7 +17,7 @@ run=(env -u XLA_FLAGS PJRT_NPROC=2 NPROC=2 MALLOC_MMAP_THRESHOLD_=4294967296 MAL
 others=(jax)
 "$python" -c 'import torch' 2>"$dir/torch.log" && others+=(torch) || echo "without PyTorch: $(tail -1 "$dir/torch.log")" >&2
 for _ in $(seq "${2:-5}"); do
-  (cd "$root/stdlib/learn" && "${run[@]}" MBUILD_TEST_BACKEND="${4:-xla:cpu}" MBUILD_PJRT_CPU="$plugin" "$dir/learn.test" -test.run xxx -test.bench "Ratio/${3:-}" -test.benchtime 5s)
+  (cd "$root/stdlib/learn" && "${run[@]}" MBUILD_TEST_BACKEND="${4:-xla:cpu}" MBUILD_PJRT_CPU="$plugin" "$dir/learn.test" -test.run xxx -test.bench "Ratio/${3:-}" -test.benchtime 4s)
   for o in "${others[@]}"; do
     "${run[@]}" JAX_PLATFORMS=cpu "$python" -B "$root/testdata/bench/${o}_training.py" 5 "${3:-}"
   done
