@@ -84,6 +84,7 @@ type Job struct {
 	Scratch string            // private directory, empty at the start, gone afterwards
 	Backend string            // name of the compute backend, "go"; "" for actions that do not compute
 	Need    int64             // bytes of memory that the run expects to take, as Expects says; 0 where that is not known
+	Step    float64           // operations that are computed at once, roughly, as planner.Work says; 0 where that is not known
 	Limits  planner.Limits
 	Log     io.Writer
 

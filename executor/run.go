@@ -150,7 +150,7 @@ func runHere(ctx context.Context, run Run, job *Job) (err error) {
 // newJob makes the part of a job that does not depend on where it runs.
 func (m *machine) newJob(n *node) *Job {
 	return &Job{
-		Addr: n.step.Addr, Params: value.Reveal(n.step.Params).(map[string]any), Backend: m.backend(n), Limits: n.step.Limits,
+		Addr: n.step.Addr, Params: value.Reveal(n.step.Params).(map[string]any), Backend: m.backend(n), Step: n.step.Work.Step, Limits: n.step.Limits,
 		Inputs: make(map[string]JobInput, len(n.step.Action.Inputs)), Outputs: make(map[string]string, len(n.step.Action.Outputs)),
 		Metrics: map[string]float64{}, Memory: &Memory{}, Next: m.next(n),
 		Log: &logBuffer{hide: hider(value.Secrets(n.step.Params)), emit: func(line string) { m.note(n, Event{Log: &LogLine{Text: line}}) }},

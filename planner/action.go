@@ -106,6 +106,7 @@ func (a *Action) Timeout() time.Duration {
 type Work struct {
 	Fixed   float64
 	PerByte float64 // of the source files that the action depends on
+	Step    float64 // of what is computed at once, which says nothing of the whole; 0 where it is not known
 }
 
 // Toolchain is what a machine adds to the keys of kinds that ask for it.

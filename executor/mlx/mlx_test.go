@@ -108,11 +108,15 @@ func TestChoice(t *testing.T) {
 func TestEnvironment(t *testing.T) {
 	t.Setenv("XLA_FLAGS", "--xla_of_the_user")
 	t.Setenv("CUDA_VISIBLE_DEVICES", "1")
-	cpu, cuda := choiceOf(t, "xla:cpu,threads=3", PlatformCPU, "").Environment(), choiceOf(t, "xla:cuda", PlatformCUDA, "A100").Environment()
+	cpu, cuda := choiceOf(t, "xla:cpu,threads=3", PlatformCPU, "").Environment(1e9), choiceOf(t, "xla:cuda", PlatformCUDA, "A100").Environment(1e12)
 	for _, want := range []string{"PJRT_NPROC=3", "GOMLX_NO_AUTO_INSTALL=1", "MALLOC_MMAP_THRESHOLD_=4294967296"} {
 		if !slices.Contains(cpu, want) {
 			t.Errorf("a CPU's worker has no %s: %q", want, cpu)
 		}
+	}
+	const one = "MALLOC_ARENA_MAX=1"
+	if slices.Contains(cpu, one) || !slices.Contains(choiceOf(t, "xla:cpu", PlatformCPU, "").Environment(LargeStep), one) || slices.Contains(cuda, one) {
+		t.Errorf("%s is for large steps on a CPU", one)
 	}
 	for _, want := range []string{"XLA_FLAGS=" + cudaFlags, "CUDA_VISIBLE_DEVICES=1"} {
 		if !slices.Contains(cuda, want) {
@@ -122,7 +126,7 @@ func TestEnvironment(t *testing.T) {
 	if strings.Contains(strings.Join(append(cpu, cuda...), " "), "of_the_user") {
 		t.Error("the user's XLA_FLAGS reach a worker")
 	}
-	if env := GoChoice().Environment(); len(env) != 0 {
+	if env := GoChoice().Environment(1e12); len(env) != 0 {
 		t.Errorf("go's workers get %q", env)
 	}
 }

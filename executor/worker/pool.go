@@ -22,8 +22,8 @@ import (
 
 // Pool starts workers as they are needed and keeps them for the next job. It implements executor.Runner.
 type Pool struct {
-	// Environment is what workers of a backend get in their environment beside what all workers get. May be nil.
-	Environment func(backend string) []string
+	// Environment is what the worker of a job gets in its environment beside what all workers get. May be nil.
+	Environment func(job *executor.Job) []string
 
 	command func() *exec.Cmd
 	launch  launcher
@@ -136,7 +136,7 @@ func (p *Pool) remember(w *process, id int, digests map[string]string) {
 func (p *Pool) acquire(job *executor.Job) (*process, error) {
 	var special []string
 	if p.Environment != nil {
-		special = p.Environment(job.Backend)
+		special = p.Environment(job)
 	}
 	for w := p.take(job, special); w != nil; w = p.take(job, special) {
 		if !ended(w.cmd.Process.Pid) {

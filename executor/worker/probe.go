@@ -54,7 +54,7 @@ func Probe(ctx context.Context, c *mlx.Choice) (*mlx.Probed, error) {
 	ctx, cancel := context.WithTimeout(ctx, probeTime)
 	defer cancel()
 	cmd := self(ProbeArg)
-	cmd.Env = append(environment(), c.Environment()...)
+	cmd.Env = append(environment(), c.Environment(0)...)
 	var out bytes.Buffer
 	said := &tail{}
 	cmd.Stdout, cmd.Stderr = &out, said

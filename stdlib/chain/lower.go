@@ -175,15 +175,20 @@ func workOf(l *planner.Lowering, s Spec) planner.Work {
 	if err != nil || len(s.Graph.Inputs) == 0 {
 		return planner.Work{} // which has been reported
 	}
-	each := 3 * float64(info.FLOPs) * float64(s.Epochs)
+	example := 3 * float64(info.FLOPs)
+	batch, _ := s.Params["batch"].(int64)
+	parts, _ := s.Params["accumulate"].(int64)
+	work, each := planner.Work{Step: example * float64(batch/max(1, parts))}, example*float64(s.Epochs)
 	for _, at := range []string{"data", "finetune.data"} {
 		if b := l.Producer(l.Block, at); b != nil {
 			if rows, ok := b.Attrs()["rows"].(int64); ok {
-				return planner.Work{Fixed: each * float64(rows)}
+				work.Fixed = each * float64(rows)
+				return work
 			}
 		}
 	}
-	return planner.Work{PerByte: each / (bytesPerNumber * float64(graph.Size(s.Graph.Inputs[0].Shape)))}
+	work.PerByte = each / (bytesPerNumber * float64(graph.Size(s.Graph.Inputs[0].Shape)))
+	return work
 }
 
 func from(name string, a *planner.Action, output string) planner.Input {

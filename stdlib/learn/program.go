@@ -38,11 +38,9 @@ type Program struct {
 	eval                 *Exec
 }
 
-// smallStep is how many operations a training step has below which several go into one call: what is saved is the calling, and
-// that the state stays where it is. There are as many as have callSize operations and groupBytes of inputs, and at most groupSize.
+// Several steps smaller than mlx.LargeStep go into one call: what is saved is the calling, and that the state stays where it is. There are as many as have callSize operations and groupBytes of inputs, and at most groupSize.
 // They are a loop on the device, so each does what it would do alone, and the program is no larger.
 const (
-	smallStep  = 8e9
 	callSize   = 48e9
 	groupSize  = 32
 	groupBytes = 4 << 20
@@ -95,7 +93,7 @@ func NewProgram(s *mlx.Session, g *graph.Graph, info *graph.Info, c *Config, mas
 		}
 	}
 	p.group = 1
-	if step := 3 * float64(info.FLOPs) * float64(c.Batch); s.Name != mlx.Go && c.parts() == 1 && p.body == "" && c.Distill == nil && step < smallStep {
+	if step := 3 * float64(info.FLOPs) * float64(c.Batch); s.Name != mlx.Go && c.parts() == 1 && p.body == "" && c.Distill == nil && step < mlx.LargeStep {
 		// The Go backend has nothing to gain: a call costs it some microseconds. How many positions are asked for differs from step
 		// to step, so they have no common shape. A teacher's vectors have one; that loop has never been held against single steps, so it is not used.
 		bytes := 0

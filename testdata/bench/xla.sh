@@ -17,8 +17,13 @@ run=(env -u XLA_FLAGS PJRT_NPROC=2 NPROC=2 MALLOC_MMAP_THRESHOLD_=4294967296 MAL
 others=(jax)
 "$python" -c 'import torch' 2>"$dir/torch.log" && others+=(torch) || echo "without PyTorch: $(tail -1 "$dir/torch.log")" >&2
 for _ in $(seq "${2:-5}"); do
-  (cd "$root/stdlib/learn" && "${run[@]}" MBUILD_TEST_BACKEND="${4:-xla:cpu}" MBUILD_PJRT_CPU="$plugin" "$dir/learn.test" -test.run xxx -test.bench "Ratio/${3:-}" -test.benchtime 4s)
-  for o in "${others[@]}"; do
-    "${run[@]}" JAX_PLATFORMS=cpu "$python" -B "$root/testdata/bench/${o}_training.py" 5 "${3:-}"
+  for model in 64-128-64-10 784-256-10 cnn encoder bert-tiny minilm; do
+    if [[ $model != *"${3:-}"* ]]; then continue; fi
+    of=("${run[@]}")
+    if [ $model = minilm ]; then of+=(MALLOC_ARENA_MAX=1); fi # for steps of more than 8 GFLOP, see mlx.LargeStep
+    (cd "$root/stdlib/learn" && "${of[@]}" MBUILD_TEST_BACKEND="${4:-xla:cpu}" MBUILD_PJRT_CPU="$plugin" "$dir/learn.test" -test.run xxx -test.bench "Ratio/^$model\$" -test.benchtime 4s)
+    for o in "${others[@]}"; do
+      "${of[@]}" JAX_PLATFORMS=cpu "$python" -B "$root/testdata/bench/${o}_training.py" 5 $model
+    done
   done
 done | awk -f "$root/testdata/bench/steps.awk"

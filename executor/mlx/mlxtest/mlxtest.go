@@ -81,7 +81,7 @@ func prepare(n mlx.Name) error {
 	if err := os.Unsetenv("XLA_FLAGS"); err != nil {
 		return err
 	}
-	for _, kv := range mlx.Choose(n, p, n.Platform(), "").Environment() {
+	for _, kv := range mlx.Choose(n, p, n.Platform(), "").Environment(0) {
 		name, val, _ := strings.Cut(kv, "=")
 		if err := os.Setenv(name, val); err != nil {
 			return err

@@ -11,6 +11,7 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 
+	"mbuild.dev/mbuild/executor"
 	"mbuild.dev/mbuild/executor/mlx"
 	"mbuild.dev/mbuild/executor/pjrt"
 	"mbuild.dev/mbuild/executor/worker"
@@ -154,11 +155,11 @@ func machineKey(c *mlx.Choice) []string {
 	return key
 }
 
-// environment is what workers of a backend get.
-func (b *backends) environment(name string) []string {
+// environment is what the worker of a job gets for its backend.
+func (b *backends) environment(job *executor.Job) []string {
 	for _, c := range b.chosen {
-		if c.Name == name {
-			return c.Environment()
+		if c.Name == job.Backend {
+			return c.Environment(job.Step)
 		}
 	}
 	return nil
