@@ -32,6 +32,7 @@ func initialized(t *testing.T, name string, cue bool) string {
 // TestTextExamples builds the examples on text: in HCL, and again from the store in CUE, which builds nothing; and the alarm of
 // financial-sentiment goes off for Tuesday. The default form trains for a few epochs and heeds no gate; in the long form all gates must open.
 func TestTextExamples(t *testing.T) {
+	t.Parallel()
 	long := os.Getenv("MBUILD_LONG") != ""
 	short := map[string][]string{
 		"ner":                 {"-var", "epochs={lstm=4,transformer=4}", "-var", "max_sentences=400"},
