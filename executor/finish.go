@@ -175,7 +175,7 @@ func (m *machine) diagnose(n *node, err error) *hcl.Diagnostic {
 	if code == "" {
 		code = "action-failed"
 	}
-	return lang.Errorf(code, n.step.Block.Addr, rng, f.Summary, "%s", f.Detail)
+	return lang.Errorf(code, n.step.Block.Addr, rng, f.Summary, "%s%s", f.Detail, n.step.Block.Within(f.Attr, false))
 }
 
 // event stamps and delivers an event of the loop's own.

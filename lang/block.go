@@ -190,6 +190,11 @@ func (m *module) instance(d *declaration, key string, s scope) *Block {
 		list, _ := raw[head].([]any)
 		return rangeIn(body, path, onKey, d.block.DefRange(), len(list))
 	}
+	if m.call != nil {
+		b.inner = b.ranges
+		b.decl = func() hcl.Range { return *m.call }
+		b.ranges = func(string, bool) hcl.Range { return *m.call }
+	}
 	if !ok {
 		d.broken = true
 		return nil
@@ -205,8 +210,11 @@ func (m *module) instance(d *declaration, key string, s scope) *Block {
 func (l *loader) check(b *Block, k *schema.Kind, raw map[string]any) bool {
 	attrs, problems := schema.Check(k.Struct, raw)
 	for _, p := range problems {
-		e := Errorf(p.Code, b.Addr, b.RangeOf(p.Path, p.OnKey), p.Summary, "%s", p.Detail)
-		l.report(suggest(e, p.Suggestion))
+		e := Errorf(p.Code, b.Addr, b.RangeOf(p.Path, p.OnKey), p.Summary, "%s%s", p.Detail, b.Within(p.Path, p.OnKey))
+		if b.inner == nil { // else it would replace the call of the module
+			suggest(e, p.Suggestion)
+		}
+		l.report(e)
 	}
 	if len(problems) > 0 {
 		return false

@@ -136,7 +136,7 @@ func (m *module) instantiate(c *call, src *source, key string, s scope) {
 			return
 		}
 	}
-	c.parts = append(c.parts, m.place(src, m.prefix+"module."+c.name+key+".", inputs, m.chain))
+	c.parts = append(c.parts, m.place(src, m.prefix+"module."+c.name+key+".", inputs, m.chain, m.caller(c.block.DefRange())))
 	c.keys = append(c.keys, key)
 }
 

@@ -435,7 +435,7 @@ func (m *cueModule) callModule(c cuefile.Call) {
 	if c.HasKey {
 		prefix += StringKey(c.Key)
 	}
-	p := m.place(src, prefix+".", inputs, m.chain)
+	p := m.place(src, prefix+".", inputs, m.chain, c.Decl)
 	outputs := map[string]any{}
 	for _, name := range p.outputNames() {
 		v, ok := p.output(name, c.Decl)

@@ -51,13 +51,16 @@ func libraryDiagnostic(d *hcl.Diagnostic, code string) *hcl.Diagnostic {
 	return d
 }
 
-func (l *loader) reportLibrary(d *hcl.Diagnostic) {
+// libraryProblem is a diagnostic of the HCL library about an expression.
+func libraryProblem(d *hcl.Diagnostic) *hcl.Diagnostic {
 	code := "expression"
 	if d.Summary == "Call to unknown function" {
 		code = "unknown-function"
 	}
-	l.report(libraryDiagnostic(d, code))
+	return libraryDiagnostic(d, code)
 }
+
+func (l *loader) reportLibrary(d *hcl.Diagnostic) { l.report(libraryProblem(d)) }
 
 // ExtraOf returns what a diagnostic carries for machines.
 func ExtraOf(d *hcl.Diagnostic) Extra {

@@ -108,7 +108,7 @@ func (l *loader) load(ctx context.Context) part {
 	if src == nil || l.diags.HasErrors() {
 		return nil
 	}
-	root := l.place(src, "", nil, nil)
+	root := l.place(src, "", nil, nil, hcl.Range{})
 	l.root, _ = root.(interface{ warn() })
 	if l.diags.HasErrors() {
 		return nil
@@ -127,13 +127,16 @@ func (l *loader) load(ctx context.Context) part {
 }
 
 // place makes an instance of a module. prefix is its address and a dot; inputs is nil for the root, whose variables come from
-// outside.
-func (l *loader) place(src *source, prefix string, inputs map[string]given, chain []string) part {
+// outside. from is where it is called, in a file of the user.
+func (l *loader) place(src *source, prefix string, inputs map[string]given, chain []string, from hcl.Range) part {
 	chain = append(slices.Clone(chain), src.dir)
 	if src.cue != nil {
 		return l.placeCUE(src, prefix, inputs, chain)
 	}
 	m := &module{loader: l, src: src, prefix: prefix, inputs: inputs, chain: chain}
+	if src.std {
+		m.call = &from
+	}
 	m.declare()
 	if inputs == nil {
 		m.loadVariables()

@@ -29,7 +29,35 @@ type module struct {
 	checks    []*hclsyntax.Block
 	settings  Settings
 	functions map[string]function.Function
+	call      *hcl.Range // of a module of mbuild: where a file of the user calls it
 }
+
+// caller is where a file of the user calls a module that this one calls at a place.
+func (m *module) caller(at hcl.Range) hcl.Range {
+	if m.call != nil {
+		return *m.call
+	}
+	return at
+}
+
+// report reports a diagnostic. What is wrong within a module of mbuild is told at the call, which is what the user can change, and the
+// place in the module follows.
+func (m *module) report(d *hcl.Diagnostic) {
+	if m.call != nil && d.Subject != nil && strings.HasPrefix(d.Subject.Filename, m.src.dir+"/") {
+		x := ExtraOf(d)
+		x.Suggestion = "" // it would replace the call
+		d.Detail += within(*d.Subject)
+		d.Subject, d.Extra = m.call, &x
+	}
+	m.loader.report(d)
+}
+
+// within is what follows the text of a diagnostic at the call of a module of mbuild.
+func within(rng hcl.Range) string {
+	return fmt.Sprintf(" In the module this is at %s:%d.", rng.Filename, rng.Start.Line)
+}
+
+func (m *module) reportLibrary(d *hcl.Diagnostic) { m.report(libraryProblem(d)) }
 
 // moduleAddr is the module's address, "" for the root.
 func (m *module) moduleAddr() string { return strings.TrimSuffix(m.prefix, ".") }

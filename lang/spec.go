@@ -62,6 +62,7 @@ type Block struct {
 	packed *packed // of a Spec from a cache
 	decl   func() hcl.Range
 	ranges func(path string, onKey bool) hcl.Range
+	inner  func(path string, onKey bool) hcl.Range // of a block in a module of mbuild, whose decl and ranges are the call of the module
 
 	// While it is loaded:
 	seen  state    // how far checkEdges is with it
@@ -97,6 +98,18 @@ func (b *Block) RangeOf(path string, onKey bool) hcl.Range {
 		return b.Decl()
 	}
 	return b.ranges(path, onKey)
+}
+
+// Within ends the text of a diagnostic at RangeOf(path, onKey): of a block in a module of mbuild that range is the call of the module, in a
+// file of the user, and this says where the attribute is in the module. It is "" of all other blocks.
+func (b *Block) Within(path string, onKey bool) string {
+	switch {
+	case b.inner != nil:
+		return within(b.inner(path, onKey))
+	case b.packed != nil && b.Module != "":
+		return b.packed.within(b.Addr, path, onKey)
+	}
+	return ""
 }
 
 // Ref is a reference from an attribute to an output of another block.

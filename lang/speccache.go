@@ -275,3 +275,12 @@ func (p *packed) rangeOf(a Addr, path string, onKey bool) hcl.Range {
 	}
 	return (&unpacker{s: p.decl}).place()
 }
+
+func (p *packed) within(a Addr, path string, onKey bool) string {
+	if s := p.source(); s != nil {
+		if b := s.Block(a); b != nil {
+			return b.Within(path, onKey)
+		}
+	}
+	return ""
+}

@@ -156,16 +156,20 @@ func (l *Lowering) Artifact(a *Action, output, file string) {
 
 // Errorf reports an error at an attribute path of the block.
 func (l *Lowering) Errorf(at, code, summary, format string, args ...any) {
-	rng := l.Block.RangeOf(at, false)
-	l.diags = append(l.diags, lang.Errorf(code, l.Block.Addr, rng, summary, format, args...))
+	l.diags = append(l.diags, l.problem(at, code, summary, format, args...))
 }
 
 // Warnf reports a warning at an attribute path of the block.
 func (l *Lowering) Warnf(at, code, summary, format string, args ...any) {
-	rng := l.Block.RangeOf(at, false)
-	d := lang.Errorf(code, l.Block.Addr, rng, summary, format, args...)
+	d := l.problem(at, code, summary, format, args...)
 	d.Severity = hcl.DiagWarning
 	l.diags = append(l.diags, d)
+}
+
+func (l *Lowering) problem(at, code, summary, format string, args ...any) *hcl.Diagnostic {
+	d := lang.Errorf(code, l.Block.Addr, l.Block.RangeOf(at, false), summary, format, args...)
+	d.Detail += l.Block.Within(at, false)
+	return d
 }
 
 // Diagnostics returns what Errorf and Warnf collected: the usual last line of a Lower.

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,6 +16,8 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"mbuild.dev/mbuild/stdlib/artifact/safetensors"
 )
 
 // TestMain lets the test binary stand for mbuild, in scripts and for the workers that mbuild starts.
@@ -33,7 +36,7 @@ func TestScripts(t *testing.T) {
 			e.Setenv("HOME", e.WorkDir)
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"edit": edit, "field": field, "damage": damage, "exits": exits, "timeless": timeless},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"edit": edit, "field": field, "damage": damage, "exits": exits, "timeless": timeless, "cosines": cosines},
 	})
 }
 
@@ -52,6 +55,84 @@ func timeless(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	b := regexp.MustCompile(` *"(examples_per_second|tokens_per_second|memory_bytes)": [0-9.e+-]+,?\n`).ReplaceAll([]byte(ts.ReadFile(args[0])), nil)
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), b, 0o644))
+}
+
+// cosines holds an index over the dense layer "hidden", relu of x W + b, against vectors that it computes itself in float64, of the weights
+// that target safetensors wrote and of the features "a" and "b" of the rows of a file: cosines INDEX WEIGHTS ROWS. Which row a vector is
+// of, its text "name" says.
+func cosines(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: cosines INDEX WEIGHTS ROWS")
+	}
+	tensors := func(path string) map[string][]float32 {
+		list, _, err := safetensors.ReadFile(ts.MkAbs(path))
+		ts.Check(err)
+		out := map[string][]float32{}
+		for _, t := range list {
+			if t.DType != "F32" {
+				ts.Fatalf("%s: %s is %s", path, t.Name, t.DType)
+			}
+			out[t.Name] = safetensors.View[float32](t.Data)
+		}
+		return out
+	}
+	rows := func(path string) (out []map[string]any) {
+		for line := range strings.Lines(ts.ReadFile(path)) {
+			var row map[string]any
+			ts.Check(json.Unmarshal([]byte(line), &row))
+			out = append(out, row)
+		}
+		return out
+	}
+	model, vectors := tensors(args[1]), tensors(args[0] + "/vectors.safetensors")["vectors"]
+	w, b := model["hidden.weight"], model["hidden.bias"]
+	if len(b) == 0 || len(w) != 2*len(b) {
+		ts.Fatalf("hidden has %d weights and %d biases", len(w), len(b))
+	}
+	units := len(b)
+	want := map[string][]float64{}
+	for _, row := range rows(args[2]) {
+		v, sum := make([]float64, units), 0.0
+		for j := range v {
+			v[j] = max(0, row["a"].(float64)*float64(w[j])+row["b"].(float64)*float64(w[units+j])+float64(b[j]))
+			sum += v[j] * v[j]
+		}
+		for j := range v {
+			v[j] /= math.Sqrt(sum)
+		}
+		want[row["name"].(string)] = v
+	}
+	var names []string
+	for _, row := range rows(args[0] + "/rows.jsonl") {
+		names = append(names, row["name"].(string))
+	}
+	if len(names) != len(want) || len(vectors) != len(names)*units {
+		ts.Fatalf("%d rows and %d numbers; want %d rows of %d", len(names), len(vectors), len(want), units)
+	}
+	least, most := 1.0, -1.0
+	for i, x := range names {
+		for k, y := range names {
+			got, right := 0.0, 0.0
+			for j := range units {
+				got += float64(vectors[i*units+j]) * float64(vectors[k*units+j])
+				right += want[x][j] * want[y][j]
+			}
+			if math.Abs(got-right) > 1e-6 {
+				ts.Fatalf("the cosine of %s and %s is %g, and %g in float64", x, y, got, right)
+			}
+			if i != k {
+				least, most = min(least, right), max(most, right)
+			}
+		}
+		for j := range units {
+			if got := float64(vectors[i*units+j]); math.Abs(got-want[x][j]) > 1e-6 {
+				ts.Fatalf("element %d of %s is %g, and %g in float64", j, x, got, want[x][j])
+			}
+		}
+	}
+	if most-least < 0.1 {
+		ts.Fatalf("all cosines are between %g and %g, which tells nothing", least, most)
+	}
 }
 
 // edit replaces text in a file, once at least: edit FILE OLD NEW.

@@ -61,21 +61,7 @@ func Attach(g *graph.Graph, c adapter.Config) (*graph.Graph, *adapter.Config, er
 			}
 		}
 	}
-	sharers := g.Sharers()
-	fits := func(l *graph.Layer) string {
-		for name, from := range sharers {
-			if from == l.Name || name == l.Name {
-				return fmt.Sprintf("shares weights: %q has those of %q", name, from)
-			}
-		}
-		switch li := info.Layers[l.Name]; {
-		case c.Type == adapter.LoRA && l.Op != "dense":
-			return fmt.Sprintf("is of type %s, and LoRA goes beside layers of type dense", l.Op)
-		case c.Type == adapter.Bottleneck && (len(li.Out) > 2 || li.DType != graph.F32):
-			return fmt.Sprintf("gives %s, and an adapter goes behind what gives vectors, or sequences of them", graph.ShapeText(li.Out))
-		}
-		return ""
-	}
+	fits := unfit(g, info, c.Type)
 	if c.Targets, err = matching(g, "targets", c.Targets, fits); err != nil {
 		return nil, nil, err
 	}
@@ -104,6 +90,44 @@ func Attach(g *graph.Graph, c adapter.Config) (*graph.Graph, *adapter.Config, er
 		return nil, nil, err
 	}
 	return out, &c, nil
+}
+
+// unfit says of a layer why an adapter of a type cannot go there; "" where it can.
+func unfit(g *graph.Graph, info *graph.Info, typ string) func(*graph.Layer) string {
+	sharers := g.Sharers()
+	return func(l *graph.Layer) string {
+		for name, from := range sharers {
+			if from == l.Name || name == l.Name {
+				return fmt.Sprintf("shares weights: %q has those of %q", name, from)
+			}
+		}
+		switch li := info.Layers[l.Name]; {
+		case typ == adapter.LoRA && l.Op != "dense":
+			return fmt.Sprintf("is of type %s, and LoRA goes beside layers of type dense", l.Op)
+		case typ == adapter.Bottleneck && (len(li.Out) > 2 || li.DType != graph.F32):
+			return fmt.Sprintf("gives %s, and an adapter goes behind what gives vectors, or sequences of them", graph.ShapeText(li.Out))
+		}
+		return ""
+	}
+}
+
+// Passed are the layers with parameters that the targets of a configuration match and where its adapter cannot go, each with the
+// reason, in the graph's order. Attach passes them over where a pattern also matches others.
+func Passed(g *graph.Graph, c adapter.Config) []string {
+	info, err := graph.Infer(g)
+	if err != nil {
+		return nil
+	}
+	why := unfit(g, info, c.Type)
+	var out []string
+	for i := range g.Layers {
+		l := &g.Layers[i]
+		matches := slices.ContainsFunc(c.Targets, func(p string) bool { ok, _ := path.Match(p, l.Name); return ok })
+		if w := why(l); matches && w != "" && len(info.Layers[l.Name].Params) > 0 {
+			out = append(out, fmt.Sprintf("%q %s", l.Name, w))
+		}
+	}
+	return out
 }
 
 // matching are the layers that patterns name, in the graph's order. Each pattern must match some that fit.
@@ -264,8 +288,12 @@ func Trained(g *graph.Graph, c *adapter.Config) ([]string, error) {
 	return out, nil
 }
 
-// New makes an untrained adapter of a model of a digest. New parameters are pure functions of the seed and their name.
+// New makes an untrained adapter of a model of a digest, which must be trainable (learn.Trainable). New parameters are pure functions of
+// the seed and their name.
 func New(base *bundle.Model, digest string, c adapter.Config, seed int64) (*adapter.Adapter, error) {
+	if err := learn.Trainable(base.Graph); err != nil {
+		return nil, err
+	}
 	g, resolved, err := Attach(base.Graph, c)
 	if err != nil {
 		return nil, err

@@ -306,3 +306,20 @@ func TestRead(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestNewOverCompressed: where a plan does not know the base, making the adapter refuses one that was quantised or cast, before any epoch.
+func TestNewOverCompressed(t *testing.T) {
+	for what, change := range map[string]func(*graph.Layer){
+		"quantised (weight_only_int8)": func(l *graph.Layer) { l.Quant = graph.WeightOnlyInt8 },
+		"stored as BF16":               func(l *graph.Layer) { l.Store = graph.BF16 },
+	} {
+		g := &graph.Graph{Inputs: []graph.Input{{Name: "x", Shape: []int{2}, DType: graph.F32, Scale: 1}}, Outputs: []string{"d"},
+			Layers: []graph.Layer{{Name: "d", Op: "dense", Inputs: []string{"x"}, Attrs: map[string]any{"units": int64(3)}}}}
+		change(&g.Layers[0])
+		_, err := New(&bundle.Model{Graph: g}, "", adapter.Config{Type: adapter.LoRA, Targets: []string{"d"}, Rank: 1, Alpha: 1}, 0)
+		var m *learn.Misfit
+		if !errors.As(err, &m) || m.Attr != "from" || !strings.Contains(m.Text, `the layer "d" is `+what) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}

@@ -111,35 +111,48 @@ func zero(m *bundle.Model, ws []weight, sparsity float64) {
 // Quantize stores the weights of dense layers, convolutions and embeddings as int8, symmetric, with a scale for each output: scale = max|w| / 127,
 // q = round(w / scale), halves to even. An output whose weights are all zero gets scale 1.
 func Quantize(m *bundle.Model, scheme string, skip []string) (*bundle.Model, error) {
+	g, err := QuantizeGraph(m.Graph, scheme, skip)
+	if err != nil {
+		return nil, err
+	}
 	out := copyModel(m)
+	out.Graph = g
+	for i, l := range g.Layers {
+		if l.Quant != "" && m.Graph.Layers[i].Quant == "" {
+			ps := out.Params[l.Name]
+			ps["weight"], ps["weight_scale"] = quantizeColumns(m.Params[l.Name]["weight"])
+		}
+	}
+	out.Info, err = graph.Infer(g)
+	return out, err
+}
+
+// QuantizeGraph is the architecture of what Quantize makes.
+func QuantizeGraph(g *graph.Graph, scheme string, skip []string) (*graph.Graph, error) {
+	out := g.Clone()
 	done := 0
-	for i := range out.Graph.Layers {
-		l := &out.Graph.Layers[i]
+	for i := range out.Layers {
+		l := &out.Layers[i]
 		if !graph.Ops[l.Op].Quantizable || slices.Contains(skip, l.Name) {
 			continue
 		}
-		t := m.Params[l.Name]["weight"]
 		if l.Quant != "" {
 			return nil, fmt.Errorf("layer %q is quantized already", l.Name)
 		}
 		if l.Quant = scheme; l.Op == "embedding" {
 			l.Quant = graph.WeightOnlyInt8
 		}
-		q, scale := quantizeColumns(t)
-		out.Params[l.Name]["weight"], out.Params[l.Name]["weight_scale"] = q, scale
 		done++
 	}
 	if done == 0 {
 		return nil, fmt.Errorf("the model has no layer to quantize")
 	}
 	for _, s := range skip {
-		if out.Graph.Layer(s) == nil {
+		if out.Layer(s) == nil {
 			return nil, fmt.Errorf("skip names %q, which is no layer", s)
 		}
 	}
-	var err error
-	out.Info, err = graph.Infer(out.Graph)
-	return out, err
+	return out, nil
 }
 
 func quantizeColumns(t *bundle.Tensor) (q, scale *bundle.Tensor) {
@@ -163,19 +176,16 @@ func quantizeColumns(t *bundle.Tensor) (q, scale *bundle.Tensor) {
 
 // Cast stores float32 parameters in 16 bits, rounded to nearest, halves to even.
 func Cast(m *bundle.Model, dtype graph.DType) (*bundle.Model, error) {
+	g, err := CastGraph(m.Graph, dtype)
+	if err != nil {
+		return nil, err
+	}
 	out := copyModel(m)
-	for i := range out.Graph.Layers {
-		l := &out.Graph.Layers[i]
-		if len(out.Params[l.Name]) == 0 {
-			continue
-		}
-		if l.Quant != "" {
-			return nil, fmt.Errorf("layer %q is quantized: cast before quantizing", l.Name)
-		}
-		l.Store = dtype
-		for name, t := range out.Params[l.Name] {
+	out.Graph = g
+	for layer, ps := range out.Params {
+		for name, t := range ps {
 			if t.DType != graph.F32 {
-				return nil, fmt.Errorf("layer %q is stored as %s already", l.Name, t.DType)
+				return nil, fmt.Errorf("layer %q is stored as %s already", layer, t.DType)
 			}
 			data := make([]byte, 0, len(t.Data)/2)
 			for _, v := range t.Float32s() {
@@ -185,12 +195,33 @@ func Cast(m *bundle.Model, dtype graph.DType) (*bundle.Model, error) {
 				}
 				data = binary.LittleEndian.AppendUint16(data, h)
 			}
-			out.Params[l.Name][name] = &bundle.Tensor{DType: dtype, Shape: t.Shape, Data: data}
+			ps[name] = &bundle.Tensor{DType: dtype, Shape: t.Shape, Data: data}
 		}
 	}
-	var err error
-	out.Info, err = graph.Infer(out.Graph)
+	out.Info, err = graph.Infer(g)
 	return out, err
+}
+
+// CastGraph is the architecture of what Cast makes.
+func CastGraph(g *graph.Graph, dtype graph.DType) (*graph.Graph, error) {
+	info, err := graph.Infer(g)
+	if err != nil {
+		return nil, err
+	}
+	out := g.Clone()
+	for i := range out.Layers {
+		l := &out.Layers[i]
+		switch {
+		case len(info.Layers[l.Name].Params) == 0:
+		case l.Quant != "":
+			return nil, fmt.Errorf("layer %q is quantized: cast before quantizing", l.Name)
+		case l.Store != "":
+			return nil, fmt.Errorf("layer %q is stored as %s already", l.Name, l.Store)
+		default:
+			l.Store = dtype
+		}
+	}
+	return out, nil
 }
 
 func toBF16(f float32) uint16 {

@@ -142,6 +142,9 @@ func subset(d *dataset.Data, out []float32, rows []int, label *dataset.Label) (*
 				part.Words = append(part.Words, t.Words[from:to]...)
 			}
 			part.Ends = append(part.Ends, int64(len(part.IDs)))
+			if t.Bytes != nil {
+				part.Bytes = append(part.Bytes, t.Bytes[row])
+			}
 		}
 	}
 	for name, t := range d.Texts {

@@ -68,13 +68,13 @@ func TestSlice(t *testing.T) {
 // TestSliceTags: of tags, a row is its tokens.
 func TestSliceTags(t *testing.T) {
 	d := &dataset.Data{Rows: 3, Source: []int64{0, 1, 2}, Classes: []int32{0, 1, 1, 0, 0, 1}, Texts: map[string]*dataset.Texts{"lang": texts("b", "a", "b")},
-		Tokens: map[string]*dataset.Tokens{"text": {IDs: []int32{1, 2, 3, 4, 5, 6}, Words: []int32{0, 1, 0, 0, 1, 2}, Ends: []int64{2, 3, 6}}}}
+		Tokens: map[string]*dataset.Tokens{"text": {IDs: []int32{1, 2, 3, 4, 5, 6}, Words: []int32{0, 1, 0, 0, 1, 2}, Ends: []int64{2, 3, 6}, Bytes: []int32{5, 6, 7}}}}
 	out := []float32{1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6}
 	x, y := subset(d, out, []int{0, 2}, &dataset.Label{Kind: "tags", Of: "text"})
 	if !reflect.DeepEqual(y, []float32{1, 1, 2, 2, 4, 4, 5, 5, 6, 6}) || !reflect.DeepEqual(x.Classes, []int32{0, 1, 0, 0, 1}) {
 		t.Errorf("%v %v", y, x.Classes)
 	}
-	want := &dataset.Tokens{IDs: []int32{1, 2, 4, 5, 6}, Words: []int32{0, 1, 0, 1, 2}, Ends: []int64{2, 5}}
+	want := &dataset.Tokens{IDs: []int32{1, 2, 4, 5, 6}, Words: []int32{0, 1, 0, 1, 2}, Ends: []int64{2, 5}, Bytes: []int32{5, 7}}
 	if !reflect.DeepEqual(x.Tokens["text"], want) || x.Texts["lang"].At(1) != "b" {
 		t.Errorf("%+v", x.Tokens["text"])
 	}

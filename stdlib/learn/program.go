@@ -55,6 +55,23 @@ const (
 	normAlways
 )
 
+// Trainable says whether the weights of a model are stored as training needs them, in float32. What is not is a *Misfit of "from".
+func Trainable(g *graph.Graph) error {
+	for _, l := range g.Layers {
+		what, pass := "", ""
+		switch {
+		case l.Quant != "":
+			what, pass = "quantised ("+l.Quant+")", "quantize"
+		case l.Store != "":
+			what, pass = "stored as "+string(l.Store), "cast"
+		default:
+			continue
+		}
+		return misfit("from", "the layer %q is %s, and training needs all weights in float32, those of frozen layers too. Train the model that there is before pass %q, and compress what comes of it", l.Name, what, pass)
+	}
+	return nil
+}
+
 // NewProgram checks graph and configuration against each other, as far as that needs no data, and prepares compilation, which
 // happens at the first step of each shape. masked has the parameters, as "<layer>/<param>", whose zeros are to stay.
 func NewProgram(s *mlx.Session, g *graph.Graph, info *graph.Info, c *Config, masked map[string]bool) (*Program, error) {
@@ -70,10 +87,8 @@ func NewProgram(s *mlx.Session, g *graph.Graph, info *graph.Info, c *Config, mas
 	if err := c.CheckLanguage(g, info); err != nil {
 		return nil, err
 	}
-	for _, l := range g.Layers {
-		if l.Quant != "" || l.Store != "" {
-			return nil, fmt.Errorf("layer %q is quantised or cast: training needs float32 weights; train first, then compress", l.Name)
-		}
+	if err := Trainable(g); err != nil {
+		return nil, err
 	}
 	p := &Program{session: s, graph: g, info: info, config: *c, loss: Losses[c.Loss], slots: layout(g, info, c)}
 	if err := p.loss.Fit(c.Loss, g.Outputs[0], info.Shapes[g.Outputs[0]]); err != nil {

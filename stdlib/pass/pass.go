@@ -11,6 +11,7 @@ import (
 	"mbuild.dev/mbuild/planner"
 	"mbuild.dev/mbuild/stdlib/artifact/bundle"
 	"mbuild.dev/mbuild/stdlib/compress"
+	"mbuild.dev/mbuild/stdlib/graph"
 )
 
 // EffectMediaType is the media type of a pass's effect.
@@ -27,6 +28,17 @@ func Outputs() []planner.Output {
 // Decls are the outputs of an action that does a pass.
 func Decls() []planner.OutputDecl {
 	return []planner.OutputDecl{{Name: "model", MediaType: bundle.MediaType, Directory: true}, {Name: "effect", MediaType: EffectMediaType}}
+}
+
+// Provide publishes the architecture that a pass makes, for the planning of what takes the model. What a pass cannot do to a model is
+// reported.
+func Provide(l *planner.Lowering, made func() (*graph.Graph, error)) {
+	g, err := made()
+	if err != nil {
+		l.Errorf("from", "misfit", "Pass does not fit the model", "%s.", err)
+		return
+	}
+	l.Provide("model", g)
 }
 
 // Run makes the run of a pass out of a function on models. note says in the effect what the pass does not do. An error is blamed on the

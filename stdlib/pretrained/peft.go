@@ -475,10 +475,16 @@ func (l *peftLoader) take(t safetensors.Tensor) error {
 	if !ok {
 		return fmt.Errorf("the tensor %q does not begin with %q", t.Name, peftPrefix)
 	}
+	if module, _, ok := strings.Cut(key, ".lora_embedding_"); ok {
+		return fmt.Errorf("the tensor %q is LoRA of an embedding, %s, and adapters here go beside dense layers alone. Train it with target_modules that are dense", t.Name, module)
+	}
 	for k, suffix := range []string{firstOf, secondOf} {
 		module, ok := strings.CutSuffix(key, suffix)
 		if !ok {
 			continue
+		}
+		if len(t.Shape) > 2 {
+			return fmt.Errorf("the tensor %q has shape %v, as LoRA of a convolution has, and adapters here go beside dense layers alone. Train it with target_modules that are dense", t.Name, t.Shape)
 		}
 		if len(l.m.of(module+".weight")) == 0 || len(t.Shape) != 2 {
 			return fmt.Errorf("the tensor %q, of shape %v, is of no module that the model has", t.Name, t.Shape)

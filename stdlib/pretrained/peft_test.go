@@ -293,6 +293,12 @@ func TestPEFTErrors(t *testing.T) {
 			return append(ts, tensor("base_model.model.bert.encoder.layer.7.output.dense.lora_A.weight", 4, 16))
 		}, "is of no module that the model has"},
 		{nil, func(ts []safetensors.Tensor) []safetensors.Tensor {
+			return append(ts, tensor("base_model.model.bert.embeddings.word_embeddings.lora_embedding_A", 4, 40))
+		}, "is LoRA of an embedding, bert.embeddings.word_embeddings, and adapters here go beside dense layers alone"},
+		{nil, func(ts []safetensors.Tensor) []safetensors.Tensor {
+			return append(ts, tensor("base_model.model.bert.encoder.layer.0.output.dense.lora_A.weight", 4, 32, 3, 3))
+		}, "has shape [4 32 3 3], as LoRA of a convolution has, and adapters here go beside dense layers alone"},
+		{nil, func(ts []safetensors.Tensor) []safetensors.Tensor {
 			return append(ts, tensor("base_model.model.bert.encoder.layer.0.output.dense.lora_A.weight", 4, 32))
 		}, "the module bert.encoder.layer.0.output.dense has one matrix of two"},
 		{nil, func(ts []safetensors.Tensor) []safetensors.Tensor {

@@ -1,6 +1,9 @@
 package train
 
 import (
+	"fmt"
+	"strings"
+
 	"github.com/hashicorp/hcl/v2"
 
 	"mbuild.dev/mbuild/executor"
@@ -42,6 +45,13 @@ func lowerAdapter(l *planner.Lowering, own []string, c adapter.Config) hcl.Diagn
 			Blame(l, "Adapter does not fit the model", err)
 		} else if only, err = adapt.Trained(g, resolved); err != nil {
 			return l.Diagnostics()
+		}
+		if passed := adapt.Passed(base, c); g != nil && len(passed) > 0 {
+			more := ""
+			if n := len(passed) - 3; n > 0 {
+				passed, more = passed[:3], fmt.Sprintf("; and %d more", n)
+			}
+			l.Warnf("targets", "misfit", "Layers without adapter", "targets also match layers that get none and stay as they are: %s%s. Name fewer layers, or what shall be trained as a whole in modules_to_save.", strings.Join(passed, "; "), more)
 		}
 	}
 	Check(l, s, g, only...)

@@ -78,6 +78,7 @@ func Check(l *planner.Lowering, s chain.Spec, g *graph.Graph, only ...string) {
 	if err != nil {
 		return
 	}
+	Blame(l, "Model cannot be trained", learn.Trainable(g))
 	Blame(l, "Loss does not fit the model", learn.Losses[c.Loss].Fit(c.Loss, g.Outputs[0], info.Shapes[g.Outputs[0]]))
 	Blame(l, "Objective does not fit the model", c.CheckLanguage(g, info))
 	Blame(l, "Augmentation does not fit the model", c.CheckAugment(g))

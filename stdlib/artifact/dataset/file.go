@@ -37,6 +37,9 @@ func (m *Manifest) fields(rows int) []field {
 			out = append(out, field{SequenceTensor(s.Name, part), "I32", []int{-1}})
 		}
 		out = append(out, field{SequenceTensor(s.Name, "ends"), "I64", []int{rows}})
+		if s.RowBytes {
+			out = append(out, field{SequenceTensor(s.Name, "bytes"), "I32", []int{rows}})
+		}
 	}
 	for _, c := range m.Columns {
 		name := TextTensor(c.Name)
@@ -158,6 +161,11 @@ func (m *Manifest) tensors(d *Data) []safetensors.Tensor {
 		}
 		put(fields[0], safetensors.Bytes(t.Ends))
 		fields = fields[1:]
+		if s.RowBytes {
+			fields[0].shape = []int{len(t.Bytes)}
+			put(fields[0], safetensors.Bytes(t.Bytes))
+			fields = fields[1:]
+		}
 	}
 	for _, c := range m.Columns {
 		t := d.Texts[c.Name]

@@ -37,6 +37,9 @@ type Sequence struct {
 
 	// Bytes is by split how many bytes of text, in UTF-8, the tokens are of, without what was cut off: what bits per byte are per.
 	Bytes map[string]int64 `json:"bytes,omitempty"`
+
+	// RowBytes says that the same is kept for each row, in Tokens.Bytes.
+	RowBytes bool `json:"row_bytes,omitempty"`
 }
 
 // Tokens is a sequence in memory.
@@ -45,6 +48,7 @@ type Tokens struct {
 	Types []int32 // nil where no input has them
 	Words []int32 // the word, counted from 0 in each row, that a token is of; -1 for special tokens; nil where the label is no tags
 	Ends  []int64 // the number of tokens up to the end of each row
+	Bytes []int32 // bytes of text that the tokens of each row are of; nil where they are not kept
 
 	// Stream writes a part, which is then nil here, as it is stored: for writing what should not be in memory.
 	Stream func(part string, w io.Writer) error
@@ -72,7 +76,7 @@ func (t *Tokens) total() int {
 	return int(t.Ends[len(t.Ends)-1])
 }
 
-// SequenceTensor is the name of the tensor of a part of a sequence: ids, types, words, or ends.
+// SequenceTensor is the name of the tensor of a part of a sequence: ids, types, words, ends, or bytes.
 func SequenceTensor(sequence, part string) string { return "sequence/" + sequence + "/" + part }
 
 // Sequence returns the sequence called name, or nil. It points into the manifest.
@@ -168,8 +172,16 @@ func (m *Manifest) readTokens(s *Sequence, rows int, raw map[string][]byte) (*To
 	if m.tagged() == s {
 		t.Words = safetensors.View[int32](raw[SequenceTensor(s.Name, PartWords)])
 	}
+	if s.RowBytes {
+		t.Bytes = safetensors.View[int32](raw[SequenceTensor(s.Name, "bytes")])
+	}
 	if err := rising(t.Ends, int64(len(t.IDs))); err != nil {
 		return nil, err
+	}
+	for row, n := range t.Bytes {
+		if n < 0 {
+			return nil, fmt.Errorf("row %d is of %d bytes of text", row, n)
+		}
 	}
 	for row := range rows {
 		if n := t.Length(row); n < 1 || n > s.MaxLength {

@@ -56,6 +56,7 @@ func lowerBlock(l *planner.Lowering) hcl.Diagnostics {
 		names = append(names, c)
 	}
 	readParams["columns"] = names
+	shard.ReadClasses(l, readParams)
 	if n := l.Attr("max_sentences"); n != nil {
 		readParams["max_rows"] = n
 	}

@@ -30,6 +30,7 @@ type params struct {
 	Comment   string   `json:"comment"`
 	Documents bool     `json:"documents"`
 	MaxRows   int      `json:"max_rows"`
+	Classes   []string `json:"classes"`
 }
 
 // reader is a read at work.
@@ -67,6 +68,7 @@ func read(ctx context.Context, job *executor.Job) error {
 		return err
 	}
 	defer r.w.Close()
+	r.w.Only(r.Classes, func(tag int) string { return r.at[tag] })
 	if err := r.copy(ctx); err != nil {
 		return err
 	}

@@ -287,7 +287,7 @@ func TestErrors(t *testing.T) {
 		{"stated size", "size = [2, 2]\n", "cat/x.png is 3 high and 2 wide, and size says 2 and 2", grey(t, 3, 2, 1)},
 		{"size of one", "size = [2]\n", "size has 1 numbers", good},
 		{"resize to what", "resize = \"pad\"\n", "size must say to what", good},
-		{"classes", "classes = [\"dog\", \"cow\"]\n", "of class \"cat\", and classes lists", good},
+		{"classes", "classes = [\"dog\", \"cow\"]\n", "found the class \"cat\", and classes lists", good},
 	} {
 		files := pets(t)
 		files["cat/x.png"] = c.file

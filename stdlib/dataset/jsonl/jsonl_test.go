@@ -159,7 +159,7 @@ func TestErrors(t *testing.T) {
 		{"text = [\"t\"]\nlabel = \"y\"\n", "{\"t\": \"a\", \"y\": {}}\n", "\"y\" is {} where text or a number"},
 		{"text = [\"t\"]\nlabel = \"y\"\nlabel_kind = \"number\"\n", "{\"t\": \"a\", \"y\": \"b\"}\n", "\"y\" is \"b\" where a number"},
 		{"text = [\"t\"]\nlabel = \"y\"\n", "{\"t\": \"a\", \"y\": \"b\"}\n", "The label is \"b\" in every row"},
-		{"text = [\"t\"]\nlabel = \"y\"\nclasses = [\"a\", \"c\"]\n", "{\"t\": \"a\", \"y\": \"b\"}\n", "has a row of class \"b\", and classes lists [\"a\" \"c\"]"},
+		{"text = [\"t\"]\nlabel = \"y\"\nclasses = [\"a\", \"c\"]\n", "{\"t\": \"a\", \"y\": \"b\"}\n", "0.jsonl:1: found the class \"b\", and classes lists [\"a\" \"c\"]"},
 		{"text = [\"t\"]\n", "", "0.jsonl has no rows"},
 		{"text = [\"t\"]\n", "\x1f\x8b\x08\x00", "Damaged gzip file"},
 		{"text = [\"t\"]\nfeatures = [\"u\"]\nrename = { u = \"t\" }\n", "{}", "\"t\" is there twice, in \"features\" and \"text\""},

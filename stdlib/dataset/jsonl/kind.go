@@ -23,7 +23,8 @@ var Kind = shard.Kind(planner.Kind{Type: "jsonl", Version: 1, Schema: Schema}, r
 // params are the parameters of a read.
 type params struct {
 	shard.Columns
-	MaxRows int `json:"max_rows"`
+	MaxRows int      `json:"max_rows"`
+	Classes []string `json:"classes"`
 }
 
 // reader is a read at work.
@@ -49,6 +50,7 @@ func read(ctx context.Context, job *executor.Job) error {
 		return err
 	}
 	defer w.Close()
+	w.Only(r.Classes, func(int) string { return r.lines.At() })
 	if err := r.copy(ctx, w); err != nil {
 		return err
 	}

@@ -24,7 +24,8 @@ var Kind = shard.Kind(planner.Kind{Type: "parquet", Version: 1, Schema: Schema},
 // params are the parameters of a read.
 type params struct {
 	shard.Columns
-	MaxRows int `json:"max_rows"`
+	MaxRows int      `json:"max_rows"`
+	Classes []string `json:"classes"`
 }
 
 // reader is a read at work.
@@ -34,6 +35,7 @@ type reader struct {
 	names   []string
 	columns []*column // of names
 	skipped int
+	row     int64  // that is read
 	broken  int    // texts that were no UTF-8
 	first   string // of them
 }
@@ -59,6 +61,7 @@ func read(ctx context.Context, job *executor.Job) error {
 		return err
 	}
 	defer w.Close()
+	w.Only(r.Classes, func(int) string { return fmt.Sprintf("%s, row %d", r.file, r.row) })
 	if err := r.guard(func() error { return r.copy(ctx, f, info.Size(), w) }); err != nil {
 		return err
 	}
@@ -185,7 +188,7 @@ func (r *reader) group(ctx context.Context, n int64, at *int64, w *shard.Writer)
 				null = i
 			}
 		}
-		row.Source = *at
+		row.Source, r.row = *at, *at
 		*at++
 		if null >= 0 {
 			if r.Missing != "skip" {

@@ -14,6 +14,7 @@ func LowerColumns(l *planner.Lowering) hcl.Diagnostics {
 	if n := l.Attr("max_rows"); n != nil {
 		read["max_rows"] = n
 	}
+	ReadClasses(l, read)
 	if l.Attr("features") == nil && l.Attr("text") == nil {
 		l.Errorf("", "missing-attribute", "Missing attribute", "features or text must say which columns to take: columns of numbers, or of text.")
 	}
@@ -27,6 +28,13 @@ func LowerColumns(l *planner.Lowering) hcl.Diagnostics {
 	}
 	Lower(l, Spec{Read: read, Join: join, Sources: FileSources(l)})
 	return l.Diagnostics()
+}
+
+// ReadClasses gives what the block says of its classes to what reads its files, which can say where another one is.
+func ReadClasses(l *planner.Lowering, read map[string]any) {
+	if v := l.Attr("classes"); v != nil {
+		read["classes"] = v
+	}
 }
 
 // checkTwice reports a column that is listed twice, and one that would have the name of another.

@@ -212,7 +212,7 @@ func unknownClass(where, class string, all []string) error {
 	if len(shown) > 20 {
 		shown, more = shown[:20], ", …"
 	}
-	return Fail("unknown-class", "classes", "Unknown class", "%s has a row of class %q, and classes lists %q%s. Add it there, or correct the row.", where, class, shown, more)
+	return Fail("unknown-class", "classes", "Unknown class", "%s: found the class %q, and classes lists %q%s. Add it there, or correct the row.", where, class, shown, more)
 }
 
 // needsContent reports whether rows are compared by what they hold.

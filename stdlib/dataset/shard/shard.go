@@ -20,6 +20,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"mbuild.dev/mbuild/executor"
 	"mbuild.dev/mbuild/stdlib/artifact/dataset"
@@ -54,6 +55,8 @@ type Writer struct {
 	classes map[string]int32
 	width   int
 	rows    int
+	only    []string // classes there may be; nil for any
+	place   func(tag int) string
 }
 
 // spill is a tensor that is being written.
@@ -106,6 +109,10 @@ func NewWriter(scratch string, m *dataset.Manifest) (*Writer, error) {
 	}
 	return w, nil
 }
+
+// Only refuses rows of other classes than these, unless they are nil. place is where the row to be added is in its file, or the token of
+// a tag in it.
+func (w *Writer) Only(classes []string, place func(tag int) string) { w.only, w.place = classes, place }
 
 func (w *Writer) begin(name, item string, each []int) {
 	s := &spill{name: name, item: item, each: each}
@@ -215,9 +222,12 @@ func (w *Writer) label(r *Row) error {
 	if l.Kind == "class" {
 		tags = []string{r.Class}
 	}
-	for _, t := range tags {
+	for i, t := range tags {
 		c, ok := w.classes[t]
 		if !ok {
+			if w.only != nil && !slices.Contains(w.only, t) {
+				return unknownClass(w.place(i), t, w.only)
+			}
 			if c = int32(len(w.classes)); c == maxClasses {
 				return Fail("too-many-classes", "label", "Too many classes", "The label %q has more than %d different values. Set label_kind to \"number\", or choose another label.", l.Name, maxClasses)
 			}

@@ -30,10 +30,23 @@ func lowerBlock(l *planner.Lowering) hcl.Diagnostics {
 	if s, n := l.Attr("shape"), l.Attr("features"); (s == "spirals" || s == "xor") && n != int64(2) {
 		l.Errorf("features", "misfit", "Wrong number of features", "%s has 2 features, not %v.", s, n)
 	}
+	checkClasses(l)
 	warnEmptySplit(l)
 	a := l.Emit("", planner.Action{Params: l.Params(), Outputs: []planner.OutputDecl{{Name: "data", MediaType: dataset.MediaType, Directory: true}}})
 	l.Bind("data", a, "data")
 	return l.Diagnostics()
+}
+
+// checkClasses refuses a number of classes that a shape does not have.
+func checkClasses(l *planner.Lowering) {
+	n, _ := l.Attr("classes").(int64)
+	written := l.Block.RangeOf("classes", false) != l.Block.RangeOf("", false)
+	switch s := l.Attr("shape"); {
+	case s == "linear" && written:
+		l.Errorf("classes", "misfit", "Wrong number of classes", "linear makes a number for each row, and no classes. Remove classes, or take shape = \"blobs\".")
+	case s != "linear" && s != "blobs" && n != 2:
+		l.Errorf("classes", "misfit", "Wrong number of classes", "%s has 2 classes, not %d. Remove classes, or take shape = \"blobs\", which has as many as it says.", s, n)
+	}
 }
 
 // warnEmptySplit warns of parts of the split with fewer rows than classes.

@@ -20,6 +20,7 @@ var Kind = shard.Kind(planner.Kind{Type: "text", Version: 1, Schema: Schema}, re
 func lowerBlock(l *planner.Lowering) hcl.Diagnostics {
 	shard.CheckSplit(l, map[string]string{"valid": "valid_files", "test": "test_files"})
 	readParams, joinParams := shard.Params(l, "files", "valid_files", "test_files")
+	shard.ReadClasses(l, readParams)
 	if n := l.Attr("max_rows"); n != nil {
 		readParams["max_rows"] = n
 	}
@@ -40,6 +41,8 @@ type params struct {
 	Unit      string `json:"unit"`
 	SkipEmpty bool   `json:"skip_empty"`
 	MaxRows   int    `json:"max_rows"`
+
+	Classes []string `json:"classes"`
 }
 
 // maxParagraph bounds a paragraph.
@@ -71,6 +74,7 @@ func read(ctx context.Context, job *executor.Job) error {
 		return err
 	}
 	defer w.Close()
+	w.Only(r.Classes, func(int) string { return r.lines.At() })
 	if err := r.copy(ctx, w); err != nil {
 		return err
 	}

@@ -52,7 +52,11 @@ func lowerBlock(l *planner.Lowering) hcl.Diagnostics {
 	if !ok1 || !ok2 || l.Diagnostics().HasErrors() {
 		return l.Diagnostics()
 	}
-	a := l.Emit("", planner.Action{Params: l.Params("from", "vocab"), Inputs: []planner.Input{data, tok},
+	params := l.Params("from", "vocab")
+	if params["keep"] != nil { // evaluations slice by what is kept, and count the bytes of a slice
+		params["row_bytes"] = true
+	}
+	a := l.Emit("", planner.Action{Params: params, Inputs: []planner.Input{data, tok},
 		Outputs: []planner.OutputDecl{{Name: "data", MediaType: dataset.MediaType, Directory: true}}})
 	l.Bind("data", a, "data")
 	return l.Diagnostics()

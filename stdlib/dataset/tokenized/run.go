@@ -3,6 +3,7 @@ package tokenized
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -28,7 +29,8 @@ type params struct {
 	Empty      string `json:"empty"`
 	Stride     *int   `json:"stride"`
 
-	Keep []string `json:"keep"`
+	Keep     []string `json:"keep"`
+	RowBytes bool     `json:"row_bytes"` // of each row, how many bytes of text its tokens are of
 }
 
 // builder is the action at work.
@@ -180,7 +182,7 @@ func (b *builder) overhead(pair bool) int {
 
 // addSequence adds a sequence and its inputs.
 func (b *builder) addSequence(name string, named bool) {
-	s := dataset.Sequence{Bytes: map[string]int64{}, Name: name, MaxLength: b.MaxLength, VocabSize: b.tok.VocabSize(), Special: b.tok.SpecialIDs(), Tokenizer: b.job.Inputs["tokenizer"].Digest}
+	s := dataset.Sequence{Bytes: map[string]int64{}, RowBytes: b.RowBytes, Name: name, MaxLength: b.MaxLength, VocabSize: b.tok.VocabSize(), Special: b.tok.SpecialIDs(), Tokenizer: b.job.Inputs["tokenizer"].Digest}
 	if pad, ok := b.tok.Role(token.Pad); ok {
 		s.PadID = int(pad)
 	} else if eos, ok := b.tok.Role(token.Eos); ok {
@@ -269,6 +271,9 @@ func (b *builder) put(d *dataset.Data, r int, p piece, out *dataset.Data) {
 	for i, e := range p.rows {
 		b.add(out, i, e)
 		b.bytes[i] += p.bytes[i]
+		if t := out.Tokens[b.out.Sequences[i].Name]; b.RowBytes {
+			t.Bytes = append(t.Bytes, int32(min(p.bytes[i], math.MaxInt32)))
+		}
 	}
 	b.label(d, r, p, out)
 	for c, t := range out.Texts {
@@ -573,10 +578,18 @@ func (b *builder) warnUnseen(splits map[string]*dataset.Data) {
 		}
 	}
 	for _, s := range b.out.Splits {
-		unseen := map[string]int{}
-		for _, c := range splits[s.Name].Classes {
-			if c >= 0 && !seen[c] {
-				unseen[l.Classes[c]]++
+		unseen, d := map[string]int{}, splits[s.Name]
+		first := int64(-1)
+		for i, c := range d.Classes {
+			if c < 0 || seen[c] {
+				continue
+			}
+			if unseen[l.Classes[c]]++; first < 0 {
+				row := i
+				if l.Kind == "tags" {
+					row, _ = slices.BinarySearch(d.Tokens[l.Of].Ends, int64(i+1))
+				}
+				first = d.Source[row]
 			}
 		}
 		if len(unseen) == 0 {
@@ -587,6 +600,6 @@ func (b *builder) warnUnseen(splits map[string]*dataset.Data) {
 			list = append(list, fmt.Sprintf("%s (%d)", name, n))
 		}
 		slices.Sort(list)
-		fmt.Fprintf(b.job.Log, "warning: split %q has labels that no row of \"train\" has, so no model can learn them: %s\n", s.Name, strings.Join(list, ", "))
+		fmt.Fprintf(b.job.Log, "warning: split %q has labels that no row of \"train\" has, so no model can learn them: %s; row %d of the source is the first\n", s.Name, strings.Join(list, ", "), first)
 	}
 }

@@ -119,7 +119,7 @@ func measure(job *executor.Job, r *report.Report, out []float32, d *dataset.Data
 	}
 	r.Task = "language_model"
 	r.Metrics = map[string]float64{"loss": l.Loss(), "perplexity": l.Perplexity(), "accuracy": l.Accuracy()}
-	if l.Bytes = bytesOf(d.Of, s, r.Split, d.Rows); l.Bytes > 0 {
+	if l.Bytes = bytesOf(d, s, r.Split); l.Bytes > 0 {
 		r.Metrics["bits_per_byte"] = l.BitsPerByte()
 	}
 	job.Metrics["tokens"], job.Metrics["text_bytes"] = float64(l.Tokens), float64(l.Bytes)
@@ -130,10 +130,17 @@ func measure(job *executor.Job, r *report.Report, out []float32, d *dataset.Data
 	}, nil
 }
 
-// bytesOf is the bytes of text of a split; 0 where they are not known, as of a part of the split.
-func bytesOf(m *dataset.Manifest, s *dataset.Sequence, split string, rows int) int64 {
-	for _, have := range m.Splits {
-		if (have.Name == split || have.Name == dataset.All) && have.Rows == rows {
+// bytesOf is the bytes of text of a split, or of a part of it; 0 where they are not known, as of a part of data that has them of whole
+// splits alone.
+func bytesOf(d *dataset.Data, s *dataset.Sequence, split string) (sum int64) {
+	if s.RowBytes {
+		for _, n := range d.Tokens[s.Name].Bytes {
+			sum += int64(n)
+		}
+		return sum
+	}
+	for _, have := range d.Of.Splits {
+		if (have.Name == split || have.Name == dataset.All) && have.Rows == d.Rows {
 			return s.Bytes[have.Name]
 		}
 	}

@@ -126,3 +126,42 @@ func TestErrors(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestBytesOfRows: of data that keeps the bytes of each row, bits per byte are per those of the rows that are measured; the parts of a
+// split weigh with theirs to the whole.
+func TestBytesOfRows(t *testing.T) {
+	d := text()
+	whole, out, v, err := run(t, learn.CausalLM, d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.Of.Sequences[0].RowBytes, d.Tokens["text"].Bytes = true, []int32{17, 3, 2, 13, 5}
+	kept, _, _, err := run(t, learn.CausalLM, d)
+	if err != nil || kept.Metrics["bits_per_byte"] != whole.Metrics["bits_per_byte"] {
+		t.Errorf("%v and %v, %v", kept.Metrics, whole.Metrics, err)
+	}
+	// the first two rows alone: the sum of their losses, by hand, over 20 bytes
+	end := int(d.Tokens["text"].Ends[1])
+	nll := 0.0
+	for i, c := range v.Classes[:end] {
+		if c >= 0 {
+			nll += float64(out[width*i])
+		}
+	}
+	part := *v
+	part.Rows, part.Classes = 2, v.Classes[:end]
+	tok := *v.Tokens["text"]
+	tok.IDs, tok.Ends, tok.Bytes = tok.IDs[:end], tok.Ends[:2], []int32{17, 3}
+	part.Tokens = map[string]*dataset.Tokens{"text": &tok}
+	of := *v.Of
+	of.Sequences = slices.Clone(of.Sequences)
+	of.Sequences[0].RowBytes = true
+	part.Of = &of
+	r := &report.Report{Split: "test"}
+	if _, err := measure(&executor.Job{Metrics: map[string]float64{}}, r, out[:width*end], &part, v.Of.Label); err != nil {
+		t.Fatal(err)
+	}
+	if want := nll / math.Ln2 / 20; math.Abs(r.Metrics["bits_per_byte"]-want) > 1e-12 || want == 0 {
+		t.Errorf("%v, want %g", r.Metrics, want)
+	}
+}

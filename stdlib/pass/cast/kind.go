@@ -26,14 +26,21 @@ func lowerBlock(l *planner.Lowering) hcl.Diagnostics {
 	a := l.Emit("", planner.Action{Params: l.Params("from"), Inputs: []planner.Input{in}, Outputs: pass.Decls()})
 	l.Bind("model", a, "model")
 	l.Bind("effect", a, "effect")
+	if g, _ := l.Static("from").(*graph.Graph); g != nil {
+		pass.Provide(l, func() (*graph.Graph, error) { return compress.CastGraph(g, dtypeOf(l.Attr("dtype"))) })
+	}
 	return l.Diagnostics()
 }
 
 func run(job *executor.Job, m *bundle.Model) (*bundle.Model, string, error) {
-	dtype := graph.F16
-	if job.Params["dtype"] == "bfloat16" {
-		dtype = graph.BF16
-	}
-	out, err := compress.Cast(m, dtype)
+	out, err := compress.Cast(m, dtypeOf(job.Params["dtype"]))
 	return out, "16-bit storage saves bytes; computation stays in float32 and is no faster", err
+}
+
+// dtypeOf is the type that an attribute names.
+func dtypeOf(name any) graph.DType {
+	if name == "bfloat16" {
+		return graph.BF16
+	}
+	return graph.F16
 }

@@ -32,7 +32,9 @@ func runs() map[string]executor.Run {
 		err := segment.Func(ctx, job)
 		var f *executor.Failure
 		if errors.As(err, &f) && f.Attr != "" {
-			f.Attr = "finetune." + f.Attr
+			if f.Attr != "from" {
+				f.Attr = "finetune." + f.Attr
+			}
 		}
 		return err
 	}}
@@ -86,12 +88,12 @@ func check(l *planner.Lowering, params map[string]any, g *graph.Graph) {
 	}
 	if err == nil && g != nil {
 		if info, broken := graph.Infer(g); broken == nil {
-			err = cmp.Or(learn.Losses[c.Loss].Fit(c.Loss, g.Outputs[0], info.Shapes[g.Outputs[0]]), c.CheckAugment(g))
+			err = cmp.Or(learn.Trainable(g), learn.Losses[c.Loss].Fit(c.Loss, g.Outputs[0], info.Shapes[g.Outputs[0]]), c.CheckAugment(g))
 		}
 	}
 	var m *learn.Misfit
 	switch {
-	case errors.As(err, &m) && m.Attr == "graph":
+	case errors.As(err, &m) && (m.Attr == "graph" || m.Attr == "from"):
 		l.Errorf("from", "misfit", "Training does not fit the model", "%s", m.Sentence())
 	case errors.As(err, &m):
 		l.Errorf("finetune."+m.Attr, "misfit", "Training does not fit the model", "%s", m.Sentence())

@@ -8,6 +8,7 @@ import (
 	"mbuild.dev/mbuild/planner"
 	"mbuild.dev/mbuild/stdlib/artifact/bundle"
 	"mbuild.dev/mbuild/stdlib/compress"
+	"mbuild.dev/mbuild/stdlib/graph"
 	"mbuild.dev/mbuild/stdlib/pass"
 )
 
@@ -25,6 +26,16 @@ func lowerBlock(l *planner.Lowering) hcl.Diagnostics {
 	a := l.Emit("", planner.Action{Params: l.Params("from"), Inputs: []planner.Input{in}, Outputs: pass.Decls()})
 	l.Bind("model", a, "model")
 	l.Bind("effect", a, "effect")
+	if g, _ := l.Static("from").(*graph.Graph); g != nil {
+		var skip []string
+		list, _ := l.Attr("skip").([]any)
+		for _, v := range list {
+			s, _ := v.(string)
+			skip = append(skip, s)
+		}
+		scheme, _ := l.Attr("scheme").(string)
+		pass.Provide(l, func() (*graph.Graph, error) { return compress.QuantizeGraph(g, scheme, skip) })
+	}
 	return l.Diagnostics()
 }
 

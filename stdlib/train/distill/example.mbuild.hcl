@@ -1,7 +1,6 @@
 dataset "synthetic" "spirals" {
-  shape   = "spirals"
-  rows    = 600
-  classes = 3
+  shape = "spirals"
+  rows  = 600
   split {
     train = 0.8
     test  = 0.2
@@ -18,7 +17,7 @@ model "layers" "large" {
     units      = 64
     activation = "tanh"
   }
-  layer "dense" "logits" { units = 3 }
+  layer "dense" "logits" { units = 2 }
 }
 
 model "layers" "small" {
@@ -27,7 +26,7 @@ model "layers" "small" {
     units      = 16
     activation = "tanh"
   }
-  layer "dense" "logits" { units = 3 }
+  layer "dense" "logits" { units = 2 }
 }
 
 train "supervised" "teacher" {

@@ -79,6 +79,9 @@ func (v *View) Diagnostic(d *hcl.Diagnostic, files map[string]*hcl.File) string 
 		b.WriteString("  " + r.String())
 		if addr, err := lang.ParseAddr(lang.ExtraOf(d).Address); err == nil {
 			fmt.Fprintf(&b, ", in %s %q %q%s", addr.Family, addr.Type, addr.Name, addr.Key)
+			if addr.Module != "" {
+				b.WriteString(" of " + addr.Module)
+			}
 		}
 		b.WriteString(":\n")
 		if f := files[r.Filename]; f != nil {
