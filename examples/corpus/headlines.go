@@ -41,6 +41,14 @@ var (
 		none: parts(`A names new head of research | A to publish results on D | A moves headquarters | Board of A meets in M | A and rivals attend trade fair |
 			G at A unchanged | A signs lease for new office | B at A as expected | A celebrates N years | Interview : the founder of A on G`),
 	}
+	validWords = words{
+		companies: strings.Fields(`Meridian Larkfield Pinnacle Solstice Granite Hawthorne Elmbridge Cascade Beacon Tidewater`),
+		good:      trainWords.good, bad: trainWords.bad, up: trainWords.up, down: trainWords.down, rise: trainWords.rise, fall: trainWords.fall,
+		plain:    parts(`At A , + by N percent | A announces that + | + at A before M`),
+		negation: parts(`A has no reason to expect - | Nobody at A believes that - | - at A ? Not this year , analysts say`),
+		numbers:  parts(`A reports V of X bn after Y bn in M | At A , V was Y mn and is X mn`),
+		none:     parts(`A moves research to new office | The board of A publishes report on D | G and B : A as analysts expected | N years of A`),
+	}
 	testWords = words{
 		companies: strings.Fields(`Paragon Clearbrook Zenith Castellan Ironbridge Veridian Maplewood Octavia Sentinel Aurora`),
 		good:      trainWords.good, bad: trainWords.bad, up: trainWords.up, down: trainWords.down, rise: trainWords.rise, fall: trainWords.fall,
@@ -51,17 +59,18 @@ var (
 	}
 )
 
-// Headlines is headlines of companies with their sentiment, and two batches of them without.
+// Headlines is headlines of companies with their sentiment, and two batches of them without. Sentences and companies of valid.jsonl are in
+// no other file, so that settings can be chosen by it.
 func Headlines() map[string]string {
-	r := random(3)
+	r, v := random(3), random(5)
 	seen := map[string]bool{}
 	kinds := []string{"plain", "polarity", "negation", "numbers", "none"}
-	labelled := func(w *words, n int) string {
+	labelled := func(r *random, w *words, n int) string {
 		var list []headline
 		for i := range n {
-			list = append(list, w.fresh(&r, seen, kinds[i%len(kinds)], ""))
+			list = append(list, w.fresh(r, seen, kinds[i%len(kinds)], ""))
 		}
-		shuffle(&r, list)
+		shuffle(r, list)
 		return lines(list)
 	}
 	batch := func(negative int) string {
@@ -82,8 +91,9 @@ func Headlines() map[string]string {
 		return lines(list)
 	}
 	return map[string]string{
-		"data/train.jsonl": labelled(&trainWords, 4000), "data/test.jsonl": labelled(&testWords, 500),
+		"data/train.jsonl": labelled(&r, &trainWords, 4000), "data/test.jsonl": labelled(&r, &testWords, 500),
 		"data/monday.jsonl": batch(56), "data/tuesday.jsonl": batch(124),
+		"data/valid.jsonl": labelled(&v, &validWords, 500),
 	}
 }
 

@@ -426,15 +426,34 @@ func (c *peftConfig) scaling(module string, rank int) (float64, error) {
 // LoadPEFT reads an adapter that PEFT has written, of a model that is given with its digest. Where modules have several ranks and
 // scalings, all get the greatest rank, with zeros, and the scaling of the file, the rest of it multiplied into B.
 func LoadPEFT(base *bundle.Model, digest string, config []byte, tensors []safetensors.Tensor) (*adapter.Adapter, error) {
+	a, err := fitPEFT(base.Graph, digest, config, tensors)
+	if err != nil {
+		return nil, err
+	}
+	_, err = a.Over(base, digest)
+	return a, err
+}
+
+// PEFTGraph is the graph of a base with the adapter that LoadPEFT makes, and needs no parameters of the base. Its errors are those of LoadPEFT.
+func PEFTGraph(base *graph.Graph, config []byte, tensors []safetensors.Tensor) (*graph.Graph, error) {
+	a, err := fitPEFT(base, "", config, tensors)
+	if err != nil {
+		return nil, err
+	}
+	return a.Graph, nil
+}
+
+// fitPEFT is LoadPEFT but for holding the adapter against the base's parameters.
+func fitPEFT(base *graph.Graph, digest string, config []byte, tensors []safetensors.Tensor) (*adapter.Adapter, error) {
 	c, err := readPEFTConfig(config)
 	if err != nil {
 		return nil, err
 	}
-	_, m, err := modulesOf(base.Graph)
+	s, m, err := modulesOf(base)
 	if err != nil {
 		return nil, err
 	}
-	l := &peftLoader{c: c, m: m, info: base.Info, pairs: map[string][2]*bundle.Tensor{}, others: map[string]bundle.Params{}}
+	l := &peftLoader{c: c, m: m, info: s.m.Info, pairs: map[string][2]*bundle.Tensor{}, others: map[string]bundle.Params{}}
 	for _, t := range tensors {
 		if err := l.take(t); err != nil {
 			return nil, err
@@ -447,13 +466,12 @@ func LoadPEFT(base *bundle.Model, digest string, config []byte, tensors []safete
 	if err := l.matrices(a); err != nil {
 		return nil, err
 	}
-	g, resolved, err := adapt.Attach(base.Graph, a.Config)
+	g, resolved, err := adapt.Attach(base, a.Config)
 	if err != nil {
 		return nil, err
 	}
 	a.Graph, a.Config = g, *resolved
-	_, err = a.Over(base, digest)
-	return a, err
+	return a, nil
 }
 
 type peftLoader struct {

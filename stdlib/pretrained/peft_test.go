@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -352,7 +353,8 @@ func TestPEFTErrors(t *testing.T) {
 	}
 }
 
-// FuzzPEFT: no configuration and no file of tensors makes a reader of adapters panic, and what it takes is an adapter of the model.
+// FuzzPEFT: no configuration and no file of tensors makes a reader of adapters panic, and what it takes is an adapter of the model, with the graph that the
+// plan knew.
 func FuzzPEFT(f *testing.F) {
 	config, err := os.ReadFile("testdata/peft/adapter/adapter_config.json")
 	if err != nil {
@@ -370,9 +372,13 @@ func FuzzPEFT(f *testing.F) {
 		if err != nil {
 			return
 		}
+		g, early := PEFTGraph(base.Graph, config, ts) // what the plan sees
 		a, err := LoadPEFT(base, "sha256:b", config, ts)
 		if err != nil {
 			return
+		}
+		if early != nil || !reflect.DeepEqual(g, a.Graph) {
+			t.Errorf("the graph of the plan is not that of the run: %v", early)
 		}
 		if _, err := a.Over(base, "sha256:b"); err != nil {
 			t.Error(err)

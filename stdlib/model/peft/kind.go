@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path"
 	"strconv"
@@ -18,6 +19,7 @@ import (
 	"mbuild.dev/mbuild/stdlib/artifact/bundle"
 	"mbuild.dev/mbuild/stdlib/artifact/safetensors"
 	"mbuild.dev/mbuild/stdlib/chain"
+	"mbuild.dev/mbuild/stdlib/graph"
 	"mbuild.dev/mbuild/stdlib/learn"
 	"mbuild.dev/mbuild/stdlib/pretrained"
 )
@@ -77,7 +79,46 @@ func lowerBlock(l *planner.Lowering) hcl.Diagnostics {
 		Outputs: []planner.OutputDecl{{Name: "model", MediaType: adapter.MediaType, Directory: true}}})
 	l.Bind("adapter", a, "model")
 	l.Bind("model", chain.Apply(l, base, chain.Result{Model: a, ModelOutput: "model"}), "model")
+	if g := look(l, found[configFile], found[tensorsFile]); g != nil {
+		l.Provide("model", g)
+	}
 	return l.Diagnostics()
+}
+
+// mostLooked bounds the adapters that are read while planning; what does not fit a larger one is told when it runs.
+const mostLooked = 64 << 20
+
+// look makes the graph of base and adapter while planning, so that what does not fit is told before anything runs; nil where the base's is not
+// known, or the files cannot be looked at.
+func look(l *planner.Lowering, inputs ...planner.Input) *graph.Graph {
+	base, _ := l.Static("from").(*graph.Graph)
+	files, ok := l.Look(inputs...)
+	if base == nil || !ok {
+		return nil
+	}
+	for _, f := range files {
+		if info, err := os.Stat(f); err != nil || info.Size() > mostLooked {
+			return nil
+		}
+	}
+	config, err := os.ReadFile(files[0])
+	if err != nil {
+		return nil // which the snapshot reports
+	}
+	tensors, err := readTensors(files[1])
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
+		return nil
+	}
+	var g *graph.Graph
+	if err == nil {
+		g, err = pretrained.PEFTGraph(base, config, tensors)
+	}
+	if err != nil {
+		f := failure(err)
+		l.Errorf(f.Attr, f.Code, f.Summary, "%s", f.Detail)
+		return nil
+	}
+	return g
 }
 
 // some names files, the first ten of many.
@@ -102,19 +143,27 @@ func run(_ context.Context, job *executor.Job) error {
 	if err != nil {
 		return err
 	}
-	tensors, _, err := safetensors.ReadFile(job.In("tensors"))
+	tensors, err := readTensors(job.In("tensors"))
 	if err != nil {
-		return failed(fmt.Errorf("%s: %w", tensorsFile, err))
+		return failure(err)
 	}
 	a, err := pretrained.LoadPEFT(base, job.Inputs["base"].Digest, config, tensors)
 	if err != nil {
-		return failed(err)
+		return failure(err)
 	}
 	fmt.Fprintf(job.Log, "rank %d beside %s\n", a.Config.Rank, strings.Join(a.Config.Targets, ", "))
 	return adapter.Write(job.Out("model"), a)
 }
 
-func failed(err error) error {
+func readTensors(file string) ([]safetensors.Tensor, error) {
+	tensors, _, err := safetensors.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", tensorsFile, err)
+	}
+	return tensors, nil
+}
+
+func failure(err error) *executor.Failure {
 	text := err.Error() + "."
 	var m *learn.Misfit
 	if errors.As(err, &m) {

@@ -95,11 +95,8 @@ func (a *app) initCmd() *cobra.Command {
 			if err := a.writeNew(files); err != nil {
 				return err
 			}
-			dir := ""
-			if a.dir != "." {
-				dir = " -C " + a.dir
-			}
-			fmt.Fprintf(a.stdout, "Next: mbuild%s plan, then mbuild%s apply.\n", dir, dir)
+			in := a.inDir()
+			fmt.Fprintf(a.stdout, "Next: mbuild%s plan, then mbuild%s apply.\n", in, in)
 			return nil
 		},
 	}
@@ -121,6 +118,17 @@ func initFiles(args []string, cue bool) (map[string][]byte, error) {
 	files, err := examples.Files(args[0], cue)
 	maps.Copy(out, files)
 	return out, err
+}
+
+// inDir is what a command that mbuild advises needs to be about the same spec: " -C DIR", "" for that of the present directory.
+func (a *app) inDir() string {
+	switch {
+	case filepath.Clean(a.dir) == ".":
+		return ""
+	case strings.ContainsAny(a.dir, " \t\n\"'\\$`&|;<>()*?[]#~"):
+		return " -C '" + strings.ReplaceAll(a.dir, "'", `'\''`) + "'"
+	}
+	return " -C " + a.dir
 }
 
 // writeNew writes files that are not there yet; when one is, or when there is a spec already, it writes nothing.

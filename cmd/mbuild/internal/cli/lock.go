@@ -36,8 +36,8 @@ func checkLockMode(mode string) error {
 }
 
 // hold compares the external files of a graph with the lock file. It returns those that have no entry, which is an error when
-// none may be written, and an error for each block that reads a file that is not the one of its entry.
-func hold(g *planner.Graph, snap *planner.Snapshot, l *lock.File, readonly bool) (unpinned []planner.SourceFile, diags hcl.Diagnostics) {
+// none may be written, and an error for each block that reads a file that is not the one of its entry. in is what inDir says.
+func hold(g *planner.Graph, snap *planner.Snapshot, l *lock.File, readonly bool, in string) (unpinned []planner.SourceFile, diags hcl.Diagnostics) {
 	type change struct {
 		file planner.SourceFile
 		sum  lock.Sum
@@ -71,8 +71,8 @@ func hold(g *planner.Graph, snap *planner.Snapshot, l *lock.File, readonly bool)
 			what = c.file.Path
 		}
 		diags = append(diags, lang.Errorf("integrity", c.file.Block.Addr, c.file.Block.RangeOf(c.file.At, false), "Not the pinned file",
-			"%s has the digest %s, and line %d of %s pins %s.%s Put the pinned file back; or, if the change is meant, look at what it is and pin what is there with: mbuild lock %s",
-			c.file.Path, snap.Files[c.file.Path], c.sum.Range.Start.Line, lock.Name, c.sum.Digest, also, what))
+			"%s has the digest %s, and line %d of %s pins %s.%s Put the pinned file back; or, if the change is meant, look at what it is and pin what is there with: mbuild%s lock %s",
+			c.file.Path, snap.Files[c.file.Path], c.sum.Range.Start.Line, lock.Name, c.sum.Digest, also, in, what))
 	}
 	if readonly {
 		seen := map[*lang.Block]bool{}
@@ -80,7 +80,7 @@ func hold(g *planner.Graph, snap *planner.Snapshot, l *lock.File, readonly bool)
 			if !seen[f.Block] {
 				seen[f.Block] = true
 				diags = append(diags, lang.Errorf("unpinned", f.Block.Addr, f.Block.RangeOf(f.At, false), "File is not pinned",
-					"%s has no digest of %s, and -lockfile=%s adds none. Run mbuild lock where the right file is, and check %s in.", lock.Name, f.Path, lockReadonly, lock.Name))
+					"%s has no digest of %s, and -lockfile=%s adds none. Run mbuild%s lock where the right file is, and check %s in.", lock.Name, f.Path, lockReadonly, in, lock.Name))
 			}
 		}
 	}
@@ -103,7 +103,7 @@ func (a *app) swapped(ctx context.Context, w *work, g *planner.Graph) hcl.Diagno
 	if d.HasErrors() {
 		return nil
 	}
-	_, d = hold(&planner.Graph{Files: files}, snap, l, false)
+	_, d = hold(&planner.Graph{Files: files}, snap, l, false, a.inDir())
 	return d
 }
 

@@ -123,7 +123,7 @@ func (a *app) plan(ctx context.Context, f planFlags, w *work, graph *planner.Gra
 	if d.HasErrors() {
 		return nil
 	}
-	unpinned, d := hold(graph, snap, w.backends.lock, f.lockfile == lockReadonly)
+	unpinned, d := hold(graph, snap, w.backends.lock, f.lockfile == lockReadonly, a.inDir())
 	w.diags = append(w.diags, d...)
 	if d.HasErrors() {
 		return nil
