@@ -60,8 +60,6 @@ func libraryProblem(d *hcl.Diagnostic) *hcl.Diagnostic {
 	return libraryDiagnostic(d, code)
 }
 
-func (l *loader) reportLibrary(d *hcl.Diagnostic) { l.report(libraryProblem(d)) }
-
 // ExtraOf returns what a diagnostic carries for machines.
 func ExtraOf(d *hcl.Diagnostic) Extra {
 	if e, ok := d.Extra.(*Extra); ok {
