@@ -87,19 +87,30 @@ eval "classification" "intents" {
 
 # What customers write in truth: what the classifier knows, and what nobody has told it of. The threshold is chosen by the valid
 # files, and measured with the others.
-dataset "jsonl" "traffic" {
-  for_each = toset(["valid", "test"])
-
-  files   = ["data/${each.key}.jsonl", "data/${each.key}_outside.jsonl"]
+dataset "jsonl" "traffic_valid" {
+  files   = ["data/valid.jsonl", "data/valid_outside.jsonl"]
   text    = ["utterance", "language"]
   label   = "intent"
   classes = concat(local.intents, ["out_of_scope"])
 }
 
-dataset "tokenized" "traffic" {
-  for_each = toset(["valid", "test"])
+dataset "jsonl" "traffic_test" {
+  files   = ["data/test.jsonl", "data/test_outside.jsonl"]
+  text    = ["utterance", "language"]
+  label   = "intent"
+  classes = concat(local.intents, ["out_of_scope"])
+}
 
-  from       = dataset.jsonl.traffic[each.key].data
+dataset "tokenized" "traffic_valid" {
+  from       = dataset.jsonl.traffic_valid.data
+  vocab      = tokenizer.wordpiece.pieces.vocab
+  text       = "utterance"
+  keep       = ["language"]
+  max_length = local.length
+}
+
+dataset "tokenized" "traffic_test" {
+  from       = dataset.jsonl.traffic_test.data
   vocab      = tokenizer.wordpiece.pieces.vocab
   text       = "utterance"
   keep       = ["language"]
@@ -108,7 +119,7 @@ dataset "tokenized" "traffic" {
 
 eval "classification" "choice" {
   from = train.supervised.intents.model
-  data = dataset.tokenized.traffic["valid"].data
+  data = dataset.tokenized.traffic_valid.data
   reject {
     class     = "out_of_scope"
     threshold = var.confidence
@@ -117,7 +128,7 @@ eval "classification" "choice" {
 
 eval "classification" "traffic" {
   from = train.supervised.intents.model
-  data = dataset.tokenized.traffic["test"].data
+  data = dataset.tokenized.traffic_test.data
   reject {
     class     = "out_of_scope"
     threshold = var.confidence
