@@ -134,7 +134,8 @@ func (c encoder) args(s sample) (fixed, params []*tensors.Tensor) {
 	return fixed, params
 }
 
-// TestEncoderNodes: a training step of an encoder has no node more than the one written by hand, and computes the same.
+// TestEncoderNodes: a training step of an encoder has no node more than the one written by hand, and computes the same. On XLA's CPU it has more,
+// which lay values out (ADR 72), and computes the same.
 func TestEncoderNodes(t *testing.T) {
 	c := smallEncoder
 	s := c.sample(t)
@@ -156,7 +157,7 @@ func TestEncoderNodes(t *testing.T) {
 	}
 	hand, want := count(c.byHand)
 	lowered, got := count(encoderForward(s))
-	if lowered > hand {
+	if lowered > hand && !mlx.IsXLACPU(session(t).Backend) {
 		t.Errorf("%d nodes, by hand %d", lowered, hand)
 	}
 	if math.Abs(float64(got-want)) > 1e-5 {
