@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
 )
 
 // warnUnused warns of what is declared and never used: variables and locals of modules in HCL, and blocks that lead to
@@ -17,16 +18,48 @@ func (l *loader) warnUnused() {
 }
 
 func (m *module) warn() {
+	named := m.named()
 	for _, name := range keys(m.variables) {
-		if v := m.variables[name]; !v.used {
+		if v := m.variables[name]; !v.used && !named["var."+name] {
 			m.report(warning("unused", v.block.DefRange(), "Unused variable", "Nothing refers to var.%s. Remove it, or use it.", name))
 		}
 	}
 	for _, name := range keys(m.locals) {
-		if l := m.locals[name]; !l.used {
+		if l := m.locals[name]; !l.used && !named["local."+name] {
 			m.report(warning("unused", l.attr.NameRange, "Unused local", "Nothing refers to local.%s. Remove it, or use it.", name))
 		}
 	}
+}
+
+// named are the variables and locals that a block names, be it disabled or one of none, which nothing evaluates: "var.x", and what such
+// locals name in turn.
+func (m *module) named() map[string]bool {
+	named := map[string]bool{}
+	var see func(hclsyntax.Node)
+	see = func(n hclsyntax.Node) {
+		hclsyntax.VisitAll(n, func(n hclsyntax.Node) hcl.Diagnostics {
+			e, ok := n.(*hclsyntax.ScopeTraversalExpr)
+			if !ok {
+				return nil
+			}
+			name, ok := step(e.Traversal, 1)
+			if at := e.Traversal.RootName() + "." + name; ok && !named[at] {
+				named[at] = true
+				if l := m.locals[name]; l != nil && e.Traversal.RootName() == "local" {
+					see(l.attr.Expr)
+				}
+			}
+			return nil
+		})
+	}
+	for _, body := range m.src.bodies {
+		for _, b := range body.Blocks {
+			if b.Type != "locals" && b.Type != "variable" {
+				see(b.Body)
+			}
+		}
+	}
+	return named
 }
 
 func (m *cueModule) warn() {
