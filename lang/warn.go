@@ -2,6 +2,7 @@ package lang
 
 import (
 	"slices"
+	"sync"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -18,14 +19,14 @@ func (l *loader) warnUnused() {
 }
 
 func (m *module) warn() {
-	named := m.named()
+	named := sync.OnceValue(m.named) // which walks the whole module: only where something was not evaluated
 	for _, name := range keys(m.variables) {
-		if v := m.variables[name]; !v.used && !named["var."+name] {
+		if v := m.variables[name]; !v.used && !named()["var."+name] {
 			m.report(warning("unused", v.block.DefRange(), "Unused variable", "Nothing refers to var.%s. Remove it, or use it.", name))
 		}
 	}
 	for _, name := range keys(m.locals) {
-		if l := m.locals[name]; !l.used && !named["local."+name] {
+		if l := m.locals[name]; !l.used && !named()["local."+name] {
 			m.report(warning("unused", l.attr.NameRange, "Unused local", "Nothing refers to local.%s. Remove it, or use it.", name))
 		}
 	}
